@@ -1,0 +1,45 @@
+# Needs Python 3.10 or newer with venv and pip, and make.
+PYTHON ?= python3
+VENV := .venv
+BENCH := .venv-bench
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-fast lint bench clean
+
+# Segments the shipped street photo; the pictures land in demo_out/.
+demo: $(VENV)/.installed
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# Speed next to PyTorch; the results land in benchmarks/results/.
+bench: $(BENCH)/.installed
+	$(BENCH)/bin/python benchmarks/forward.py
+	$(BENCH)/bin/python benchmarks/loading.py
+
+# The stamps make pip run again only after a change of the packaging.
+$(VENV)/.installed: setup.py pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -e ".[test]"
+	touch $@
+
+$(BENCH)/.installed: setup.py pyproject.toml
+	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet -e . torch==2.13.0
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(BENCH) build dist demo_out *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

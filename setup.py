@@ -1,0 +1,87 @@
+"""Packaging: the folder `caffe_fcn`, and the alias `caffe`, which lives in `caffe_fcn/alias/caffe`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+ALIAS = "caffe_fcn/alias"
+COMMANDS = {
+    "caffe-fcn": "main",
+    "upgrade_net_proto_binary": "upgrade_net_proto_binary",
+    "upgrade_net_proto_text": "upgrade_net_proto_text",
+    "upgrade_solver_proto_text": "upgrade_solver_proto_text",
+}
+
+EXTRAS = {
+    "hdf5": ["h5py>=3.8"],
+    "lmdb": ["lmdb>=1.4"],
+    "leveldb": ["plyvel>=1.5; sys_platform != 'win32'"],
+    "plot": ["matplotlib>=3.7"],
+    "gpu": ["cupy-cuda12x>=13", "nvidia-cudnn-frontend>=1.5"],
+}
+EXTRAS["test"] = [
+    "pytest>=8",
+    "ruff>=0.6",
+    "mypy>=1.11",
+    "grpcio-tools>=1.62",
+    "scipy-stubs; python_version >= '3.11'",
+    "types-protobuf",
+    *(need for extra in ("hdf5", "lmdb", "leveldb", "plot") for need in EXTRAS[extra]),
+]
+EXTRAS["all"] = sorted({need for name in ("hdf5", "lmdb", "leveldb", "plot", "gpu") for need in EXTRAS[name]})
+
+
+def alias_packages() -> dict[str, str]:
+    """The packages below the alias folder by their top-level import name, with the folder of each."""
+    return {name: f"{ALIAS}/{name.replace('.', '/')}" for name in find_packages(str(ROOT / ALIAS))}
+
+
+def own_packages() -> list[str]:
+    """`caffe_fcn` and what is below it; the alias folder appears only under its top-level names."""
+    return find_packages(str(ROOT), include=["caffe_fcn", "caffe_fcn.*"], exclude=["caffe_fcn.alias", "caffe_fcn.alias.*"])
+
+
+setup(
+    name="caffe_fcn",
+    version="0.1.0",
+    description="Runs, trains and edits Caffe's fully convolutional nets in Python, without Caffe",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="caffe_fcn contributors",
+    license="BSD-2-Clause",
+    license_files=["LICENSE"],
+    python_requires=">=3.10",
+    packages=[*own_packages(), *alias_packages()],
+    package_dir=alias_packages(),
+    package_data={"caffe_fcn": ["py.typed", "proto/*.desc", "proto/*.pyi"], "caffe": ["py.typed"]},
+    install_requires=[
+        "numpy>=1.24",
+        "protobuf>=4.25,<8",
+        "pillow>=9.5",
+        "scipy>=1.10",
+        "numba>=0.59",
+        "threadpoolctl>=3.1",
+        "rich>=13",
+        "tomli>=2; python_version < '3.11'",
+    ],
+    extras_require=EXTRAS,
+    entry_points={
+        "console_scripts": [
+            f"{command}=caffe_fcn.cli.{module}:main"
+            for command, module in COMMANDS.items()
+            if (ROOT / "caffe_fcn" / "cli" / f"{module}.py").exists()
+        ]
+    },
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 15)),
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Typing :: Typed",
+    ],
+)
