@@ -32,15 +32,18 @@ class NetError(CaffeFcnError, ValueError):
 class LayerError(NetError):
     """A layer that refuses its parameters or its blobs.
 
-    Attributes: ``layer`` (its name) and ``type`` (as the prototxt has it), each possibly None.
+    Attributes: ``message``, ``layer`` (its name) and ``type`` (as the prototxt has it); the last two are None
+    until known: a layer raises without naming itself, the net adds the names on the way.
     """
 
     def __init__(self, message: str, layer: str | None = None, type: str | None = None):
-        self.layer, self.type = layer, type
-        place = f"layer '{layer}'" if layer is not None else ""
-        if type:
-            place = f"{place} ({type})".strip()
-        super().__init__(f"{place}: {message}" if place else message)
+        super().__init__(message)
+        self.message, self.layer, self.type = message, layer, type
+
+    def __str__(self) -> str:
+        if self.layer is None:
+            return self.message
+        return f"layer '{self.layer}'{f' ({self.type})' if self.type else ''}: {self.message}"
 
 
 class ShapeError(LayerError):

@@ -1,0 +1,77 @@
+"""The table of layer types. One module per type, named after it, is imported when the type is first used."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import UnknownLayerError
+from .base import Layer, LayerContext
+
+# The types of Caffe 1.0, in the order of its layer_type_list().
+BUILT_IN: tuple[str, ...] = (
+    "AbsVal", "Accuracy", "ArgMax", "BNLL", "BatchNorm", "BatchReindex", "Bias", "Clip", "Concat",
+    "ContrastiveLoss", "Convolution", "Crop", "Data", "Deconvolution", "Dropout", "DummyData", "ELU", "Eltwise",
+    "Embed", "EuclideanLoss", "Exp", "Filter", "Flatten", "HDF5Data", "HDF5Output", "HingeLoss", "Im2col",
+    "ImageData", "InfogainLoss", "InnerProduct", "Input", "LRN", "LSTM", "LSTMUnit", "Log", "MVN", "MemoryData",
+    "MultinomialLogisticLoss", "PReLU", "Parameter", "Pooling", "Power", "Python", "RNN", "ReLU", "Reduction",
+    "Reshape", "SPP", "Scale", "Sigmoid", "SigmoidCrossEntropyLoss", "Silence", "Slice", "Softmax",
+    "SoftmaxWithLoss", "Split", "Swish", "TanH", "Threshold", "Tile", "WindowData",
+)
+_registered: dict[str, type[Layer]] = {}
+
+
+def module_name(type_name: str) -> str:
+    """The module that holds a type: `SoftmaxWithLoss` is in softmax_with_loss, `BNLL` in bnll.
+
+    >>> [module_name(t) for t in ("SoftmaxWithLoss", "BNLL", "HDF5Data", "LSTMUnit", "PReLU", "Im2col")]
+    ['softmax_with_loss', 'bnll', 'hdf5_data', 'lstm_unit', 'prelu', 'im2col']
+    """
+    if type_name in ("PReLU", "ReLU", "TanH"):
+        return type_name.lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", "_", type_name).lower()
+
+
+def register(type_name: str) -> Callable[[type[Layer]], type[Layer]]:
+    """Class decorator: make a Layer subclass available under a prototxt `type`.
+
+    >>> @register("Double")
+    ... class Double(Layer):
+    ...     bottoms = tops = 1
+    """
+
+    def add(cls: type[Layer]) -> type[Layer]:
+        _registered[type_name] = cls
+        return cls
+
+    return add
+
+
+def layer_class(type_name: str) -> type[Layer]:
+    """The class of a layer type.
+
+    Raises UnknownLayerError, with close matches, for a type that is neither built in nor registered.
+    """
+    if type_name not in _registered and type_name in BUILT_IN:
+        importlib.import_module(f"{__package__}.{module_name(type_name)}")
+    if type_name not in _registered:
+        known = layer_type_list()
+        close = [name for name in known if name.lower() == type_name.lower()]
+        close = close or difflib.get_close_matches(type_name, known, 3, 0.6)
+        hint = f"; did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
+        raise UnknownLayerError(f"unknown layer type '{type_name}'{hint} (add a type of your own with "
+                                "@caffe_fcn.register)")
+    return _registered[type_name]
+
+
+def create_layer(param: Any, context: LayerContext) -> Layer:
+    """Make the layer that a LayerParameter asks for."""
+    return layer_class(param.type).create(param, context)
+
+
+def layer_type_list() -> list[str]:
+    """All layer types by name: Caffe's own in its order, then the registered ones."""
+    return [*BUILT_IN, *sorted(set(_registered) - set(BUILT_IN))]

@@ -1,0 +1,132 @@
+"""Synced memory: one flat array that lives on the host, on a device, or on both.
+
+Four head states say where the newest values are: nowhere yet, on the host, on the device, or the same on
+both. Memory is allocated (and zeroed) by the first access; copies happen only when the other side asks.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from typing import Any, Protocol
+
+import numpy as np
+
+LARGE = 1 << 26  # bytes; smaller allocations are not worth asking the system about
+
+
+class Device(Protocol):
+    """What a GPU (or a stand-in for tests) offers to the memory; arrays are flat and opaque."""
+
+    def zeros(self, count: int, dtype: np.dtype) -> Any:
+        """A new zeroed device array of `count` elements."""
+
+    def upload(self, host: np.ndarray, device: Any) -> None:
+        """Copy a flat host array into a device array."""
+
+    def download(self, device: Any, host: np.ndarray) -> None:
+        """Copy a device array into a flat host array."""
+
+
+class Head(enum.Enum):
+    """Where the newest values of a memory are."""
+
+    NONE = "none"
+    HOST = "host"
+    DEVICE = "device"
+    SYNCED = "synced"
+
+
+def available_bytes() -> int | None:
+    """Main memory that this process could still take, or None where the system does not tell."""
+    free = None
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            table = dict(line.split(":", 1) for line in file)
+        free = sum(int(table[key].split()[0]) * 1024 for key in ("MemAvailable", "SwapFree"))
+    except (OSError, KeyError, ValueError):
+        try:
+            free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, ValueError, AttributeError):
+            return None
+    try:  # a container may be allowed less than the machine has
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as limit, \
+                open("/sys/fs/cgroup/memory.current", encoding="ascii") as used:
+            free = min(free, int(limit.read()) - int(used.read()))
+    except (OSError, ValueError):
+        pass  # no such limit
+    return free
+
+
+class Memory:
+    """A flat array of `count` elements of `dtype`, allocated lazily, synced lazily.
+
+    `head` tells the state. Asking for more elements than there are drops the values; asking for fewer
+    keeps the memory, so that a net that shrinks and grows again does not allocate twice.
+    """
+
+    __slots__ = ("_device_array", "_host_array", "count", "device", "dtype", "head")
+
+    def __init__(self, count: int, dtype: np.dtype) -> None:
+        self.count = count
+        self.dtype = dtype
+        self.head = Head.NONE
+        self.device: Device | None = None
+        self._host_array: np.ndarray | None = None
+        self._device_array: Any = None
+
+    def require(self, count: int) -> bool:
+        """Make room for `count` elements; True if the old values (and arrays) were dropped for it."""
+        if count <= self.count:
+            return False
+        self.release()
+        self.count = count
+        return True
+
+    def release(self) -> None:
+        """Forget the values and give the memory back (arrays that a user holds stay alive)."""
+        self.head = Head.NONE
+        self._host_array = self._device_array = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes on each side once allocated."""
+        return self.count * self.dtype.itemsize
+
+    def host(self) -> np.ndarray:
+        """The flat host array, up to date and free to be written."""
+        if self.head is Head.HOST:
+            return self._host_array  # type: ignore[return-value]
+        if self._host_array is None:
+            self._host_array = self._zeros()
+        if self.head is Head.DEVICE:
+            self.device.download(self._device_array, self._host_array)  # type: ignore[union-attr]
+        self.head = Head.HOST
+        return self._host_array
+
+    def on(self, device: Device) -> Any:
+        """The flat array on `device`, up to date and free to be written."""
+        if self.device is not device:
+            if self.head is Head.DEVICE:
+                self.host()
+            self.device, self._device_array = device, None
+        if self._device_array is None:
+            self._device_array = device.zeros(self.count, self.dtype)
+        if self.head is Head.HOST:
+            device.upload(self._host_array, self._device_array)  # type: ignore[arg-type]
+        self.head = Head.DEVICE
+        return self._device_array
+
+    def peek(self) -> np.ndarray:
+        """The flat host array for reading only: the device's values stay valid."""
+        if self.head is Head.DEVICE:
+            self.host()
+            self.head = Head.SYNCED
+        return self._host_array if self.head is Head.SYNCED else self.host()  # type: ignore[return-value]
+
+    def _zeros(self) -> np.ndarray:
+        if self.nbytes > LARGE:
+            free = available_bytes()
+            if free is not None and self.nbytes > free:
+                raise MemoryError(f"{self.nbytes / 2**30:.1f} GiB are needed, {free / 2**30:.1f} GiB are free")
+        return np.zeros(self.count, self.dtype)

@@ -1,0 +1,7 @@
+"""Fast CPU operations: elementwise."""
+
+from ..reference import ReferenceOps
+
+
+class CpuElementwise(ReferenceOps):
+    """Mixed into CpuOps."""

@@ -1,0 +1,7 @@
+"""Fast CPU operations: lrn."""
+
+from ..reference import ReferenceOps
+
+
+class CpuLrn(ReferenceOps):
+    """Mixed into CpuOps."""

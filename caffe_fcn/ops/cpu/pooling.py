@@ -1,0 +1,7 @@
+"""Fast CPU operations: pooling."""
+
+from ..reference import ReferenceOps
+
+
+class CpuPooling(ReferenceOps):
+    """Mixed into CpuOps."""

@@ -1,0 +1,7 @@
+"""Fast CPU operations: softmax."""
+
+from ..reference import ReferenceOps
+
+
+class CpuSoftmax(ReferenceOps):
+    """Mixed into CpuOps."""

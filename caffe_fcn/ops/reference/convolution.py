@@ -1,0 +1,5 @@
+"""Reference operations: convolution."""
+
+
+class ConvolutionOps:
+    """Mixed into ReferenceOps."""

@@ -1,0 +1,5 @@
+"""Reference operations: elementwise."""
+
+
+class ElementwiseOps:
+    """Mixed into ReferenceOps."""

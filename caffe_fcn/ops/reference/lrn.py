@@ -1,0 +1,5 @@
+"""Reference operations: lrn."""
+
+
+class LrnOps:
+    """Mixed into ReferenceOps."""

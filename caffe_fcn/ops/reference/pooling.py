@@ -1,0 +1,5 @@
+"""Reference operations: pooling."""
+
+
+class PoolingOps:
+    """Mixed into ReferenceOps."""

@@ -1,0 +1,5 @@
+"""Reference operations: softmax."""
+
+
+class SoftmaxOps:
+    """Mixed into ReferenceOps."""
