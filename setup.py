@@ -41,7 +41,9 @@ def alias_packages() -> dict[str, str]:
 
 def own_packages() -> list[str]:
     """`caffe_fcn` and what is below it; the alias folder appears only under its top-level names."""
-    return find_packages(str(ROOT), include=["caffe_fcn", "caffe_fcn.*"], exclude=["caffe_fcn.alias", "caffe_fcn.alias.*"])
+    return find_packages(
+        str(ROOT), include=["caffe_fcn", "caffe_fcn.*"], exclude=["caffe_fcn.alias", "caffe_fcn.alias.*"]
+    )
 
 
 setup(
@@ -60,7 +62,7 @@ setup(
     install_requires=[
         "numpy>=1.24",
         "protobuf>=4.25,<8",
-        "pillow>=9.5",
+        "pillow>=10.1",
         "scipy>=1.10",
         "numba>=0.59",
         "threadpoolctl>=3.1",
