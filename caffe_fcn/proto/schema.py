@@ -38,4 +38,9 @@ def module_contents(file: Any, module: str) -> dict[str, Any]:
     return contents
 
 
+def is_repeated(field: Any) -> bool:
+    """Whether a field takes any number of values (protobuf 6.31 replaced `label` by `is_repeated`)."""
+    return field.is_repeated if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED
+
+
 FILE = load_file(Path(__file__).with_name("caffe.desc"))
