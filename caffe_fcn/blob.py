@@ -44,14 +44,14 @@ class Blob:
     def reshape(self, *shape: int) -> None:
         """Change the shape; memory is kept if it suffices, else dropped and allocated at the next access.
 
-        Raises ShapeError for a negative or non-integral axis.
+        Raises ShapeError for a negative axis, TypeError for one that is no whole number.
         """
         if shape == self._shape and self.count:
             return
         try:
             new = tuple(operator.index(size) for size in shape)
         except TypeError:
-            raise ShapeError(f"a blob's shape is a list of integers, got {shape!r}") from None
+            raise TypeError(f"the sizes of a blob's axes are whole numbers, one argument each; got {shape!r}") from None
         if any(size < 0 for size in new):
             raise ShapeError(f"a blob cannot have a negative axis, got the shape {new}")
         if len(new) > MAX_AXES:

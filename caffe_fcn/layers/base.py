@@ -78,7 +78,8 @@ class Layer:
 
     def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         """Compute the diffs of the bottoms that `propagate_down` marks; add to the parameters' diffs."""
-        raise LayerError("this layer has no backward pass (set propagate_down: false or lr_mult: 0 below it)")
+        if any(propagate_down):
+            raise LayerError("this layer has no backward pass (set propagate_down: false or lr_mult: 0 below it)")
 
     def allow_force_backward(self, bottom_index: int) -> bool:
         """Does `force_backward` apply to this bottom? (Labels say no.)"""

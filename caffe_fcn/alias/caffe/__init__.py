@@ -1,0 +1,34 @@
+"""`import caffe`: the public names of caffe_fcn under the name that scripts use."""
+
+from caffe_fcn import (
+    TEST,
+    TRAIN,
+    Blob,
+    Layer,
+    Net,
+    __version__,
+    layer_type_list,
+    register,
+    set_device,
+    set_mode_cpu,
+    set_mode_gpu,
+    set_random_seed,
+)
+
+from . import proto
+
+__all__ = [
+    "TEST",
+    "TRAIN",
+    "Blob",
+    "Layer",
+    "Net",
+    "__version__",
+    "layer_type_list",
+    "proto",
+    "register",
+    "set_device",
+    "set_mode_cpu",
+    "set_mode_gpu",
+    "set_random_seed",
+]

@@ -1,0 +1,243 @@
+"""Net: layers in order, blobs by name; forward, backward, reshape, weights in and out."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import BlobMemoryError, WeightsError
+from .memory import LARGE, Head, available_bytes
+from .net_build import build_wiring, named
+from .proto import caffe_pb2
+from .proto.upgrade import read_net
+from .pycaffe.net_interface import NetInterface
+
+if TYPE_CHECKING:
+    from .weights import CopyReport
+
+logger = logging.getLogger("caffe_fcn")
+PathLike = str | os.PathLike[str]
+
+
+class Net(NetInterface):
+    """A net built from a prototxt file or a NetParameter, for one phase.
+
+    >>> net = Net("deploy.prototxt", "net.caffemodel", TEST)           # doctest: +SKIP
+    >>> net = Net("deploy.prototxt", TEST, weights="net.caffemodel")   # doctest: +SKIP
+
+    network_file  path of a prototxt (old ones are upgraded on the way in), or a NetParameter
+    phase         TRAIN (0) or TEST (1)
+    level, stages choose layers by their include and exclude rules
+    weights       caffemodel (binary or HDF5) to copy parameters from
+    dtype         float32, or float64 for gradient checks
+
+    Raises MissingFileError, PrototxtError (file:line:column), LayerError and its kin (naming the layer).
+    """
+
+    def __init__(
+        self,
+        network_file: PathLike | Any,
+        *args: Any,
+        phase: int | None = None,
+        level: int = 0,
+        stages: Iterable[str] | None = None,
+        weights: PathLike | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        phase, level, stages, weights = _constructor_arguments(args, phase, level, stages, weights)
+        if isinstance(network_file, caffe_pb2.NetParameter):
+            message, file = network_file, None
+        else:
+            file = os.fspath(network_file)
+            message = read_net(file)
+        self._wiring = build_wiring(message, phase, level, stages or (), dtype, file)
+        self._file = file
+        self._phase = phase
+        self._checked_shapes: tuple[tuple[int, ...], ...] | None = None
+        if weights is not None:
+            self.copy_from(weights)
+
+        self._callbacks: dict[str, list[Callable[[int], Any]]] = {}
+
+    # running
+
+    def _forward(self, start: int, end: int) -> float:
+        """Run layers start..end (indices, both included); return the weighted sum of their losses."""
+        self._check_memory()
+        loss = 0.0
+        for i in range(start, end + 1):
+            self._call("before_forward", i)
+            loss += self._forward_layer(i)
+            self._call("after_forward", i)
+        return loss
+
+    def _forward_layer(self, i: int) -> float:
+        wiring = self._wiring
+        layer, bottom, top = wiring.layers[i], wiring.bottoms[i], wiring.tops[i]
+        with named(wiring.layer_names[i], wiring.types[i]):
+            self._reshape_layer(i)
+            layer.forward(bottom, top)
+        loss = 0.0
+        for blob, weight in zip(top, wiring.top_weights[i], strict=True):
+            if weight:
+                loss += float((blob.array * blob.grad).sum())
+        return loss
+
+    def _backward(self, start: int, end: int) -> None:
+        """Run backward through layers start..end (indices, downwards, both included)."""
+        wiring = self._wiring
+        for i in range(start, end - 1, -1):
+            self._call("before_backward", i)
+            if wiring.layer_backward[i]:
+                with named(wiring.layer_names[i], wiring.types[i]):
+                    wiring.layers[i].backward(wiring.tops[i], wiring.bottom_backward[i], wiring.bottoms[i])
+            self._call("after_backward", i)
+
+    def _call(self, moment: str, i: int) -> None:
+        for callback in self._callbacks.get(moment, ()):
+            callback(i)
+
+    def before_forward(self, callback: Callable[[int], Any]) -> None:
+        """Call `callback(layer index)` before each layer's forward."""
+        self._callbacks.setdefault("before_forward", []).append(callback)
+
+    def after_forward(self, callback: Callable[[int], Any]) -> None:
+        """Call `callback(layer index)` after each layer's forward."""
+        self._callbacks.setdefault("after_forward", []).append(callback)
+
+    def before_backward(self, callback: Callable[[int], Any]) -> None:
+        """Call `callback(layer index)` before each layer's backward (also where it has nothing to do)."""
+        self._callbacks.setdefault("before_backward", []).append(callback)
+
+    def after_backward(self, callback: Callable[[int], Any]) -> None:
+        """Call `callback(layer index)` after each layer's backward."""
+        self._callbacks.setdefault("after_backward", []).append(callback)
+
+    def _reshape_layer(self, i: int) -> None:
+        wiring = self._wiring
+        wiring.layers[i].reshape(wiring.bottoms[i], wiring.tops[i])
+        for blob, weight in zip(wiring.tops[i], wiring.top_weights[i], strict=True):
+            if weight and blob.memories[1].head is Head.NONE:
+                blob.grad[...] = weight  # the blob grew: seed its new memory
+
+    def reshape(self) -> None:
+        """Give all blobs the shapes that follow from the inputs' shapes; allocates nothing."""
+        for i in range(len(self._wiring.layers)):
+            with named(self._wiring.layer_names[i], self._wiring.types[i]):
+                self._reshape_layer(i)
+
+    def _check_memory(self) -> None:
+        """Refuse a forward pass whose blobs cannot fit, before any of them is allocated."""
+        wiring = self._wiring
+        shapes = tuple(wiring.blobs[i].shape for i in wiring.inputs)
+        if shapes == self._checked_shapes:
+            return
+        if wiring.inputs:
+            self.reshape()
+        memories = {id(m): (m.nbytes, blob, name) for blob, name in zip(wiring.blobs, wiring.blob_names, strict=True)
+                    for m in blob.memories[:1] if m.head is Head.NONE}
+        needed = sum(size for size, _, _ in memories.values())
+        free = available_bytes() if needed > LARGE else None
+        if free is not None and needed > free:
+            _, blob, name = max(memories.values(), key=lambda entry: entry[0])
+            raise BlobMemoryError(
+                f"a forward pass needs {needed / 2**30:.1f} GiB for {len(memories)} blobs, {free / 2**30:.1f} GiB are "
+                f"free; the largest is '{name}' of shape {blob.shape}; use a smaller input")
+        self._checked_shapes = shapes
+
+    def release(self) -> None:
+        """Give the memory of all blobs back, except of parameters; the next pass allocates again."""
+        for blob in self._wiring.blobs:
+            blob.release()
+        self._checked_shapes = None
+
+    # parameters and weights
+
+    def clear_param_diffs(self) -> None:
+        """Set the diffs of all learnable parameters to zero (backward adds to them)."""
+        for blob in self._wiring.params.learnable:
+            if blob.memories[1].head is not Head.NONE:
+                blob.grad[...] = 0
+
+    def copy_from(self, trained_file: PathLike) -> CopyReport:
+        """Copy parameters by layer name from a caffemodel or HDF5 file (told apart by content).
+
+        Returns the table of copied, skipped and unfilled blobs. Raises MissingFileError, FormatError, or
+        WeightsError where a count or a shape differs; then no parameter was changed.
+        """
+        from .weights import copy_weights
+
+        wiring = self._wiring
+        targets = [SimpleNamespace(name=name, type=type_name, blobs=layer.blobs) for name, type_name, layer
+                   in zip(wiring.layer_names, wiring.types, wiring.layers, strict=True)]
+        return copy_weights(targets, trained_file, wiring.params.is_borrowed)
+
+    def share_with(self, other: Net) -> None:
+        """Use the parameter data (not the diffs) of another net's layers of the same names."""
+        source = dict(zip(other._wiring.layer_names, other._wiring.layers, strict=True))
+        for name, layer in zip(self._wiring.layer_names, self._wiring.layers, strict=True):
+            if name not in source:
+                logger.info("layer '%s' is not in the other net", name)
+                continue
+            theirs = source[name].blobs
+            if [b.shape for b in layer.blobs] != [b.shape for b in theirs]:
+                raise WeightsError(f"layer '{name}': cannot share parameters of shapes {[b.shape for b in theirs]} "
+                                   f"with {[b.shape for b in layer.blobs]}")
+            for blob, other_blob in zip(layer.blobs, theirs, strict=True):
+                blob.share_data(other_blob)
+
+    def to_proto(self, write_diff: bool = False) -> Any:
+        """The net as a NetParameter: its layers after filtering and splitting, with their parameters."""
+        message = self._structure()
+        for layer_message, layer in zip(message.layer, self._wiring.layers, strict=True):
+            for blob in layer.blobs:
+                proto = layer_message.blobs.add()
+                proto.shape.dim.extend(blob.shape)
+                proto.data.extend(blob.data.ravel())
+                if write_diff:
+                    proto.diff.extend(blob.diff.ravel())
+        return message
+
+    def _structure(self) -> Any:
+        """The NetParameter without values: name and layers as they were built."""
+        message = caffe_pb2.NetParameter()
+        if self._wiring.net.HasField("name"):
+            message.name = self._wiring.net.name
+        for param in self._wiring.layer_params:
+            entry = message.layer.add()
+            entry.CopyFrom(param)
+            entry.ClearField("blobs")
+        return message
+
+    def save(self, filename: PathLike, write_diff: bool = False) -> None:
+        """Write a binary caffemodel (atomically)."""
+        from .formats import caffemodel
+
+        blobs = [[b.data for b in layer.blobs] for layer in self._wiring.layers]
+        diffs = [[b.diff for b in layer.blobs] for layer in self._wiring.layers] if write_diff else None
+        caffemodel.write(filename, self._structure(), blobs, diffs)
+
+
+def _constructor_arguments(
+    args: Sequence[Any], phase: int | None, level: int, stages: Iterable[str] | None, weights: PathLike | None
+) -> tuple[int, int, Iterable[str] | None, PathLike | None]:
+    """Sort out Net(file, phase, level, stages, weights) and the older Net(file, weights, phase)."""
+    if args and isinstance(args[0], (str, os.PathLike)):
+        if len(args) > 2 or weights is not None:
+            raise TypeError("Net(file, weights, phase) takes no more positional arguments")
+        weights, args = args[0], args[1:]
+    given = dict(zip(("phase", "level", "stages", "weights"), args, strict=False))
+    if len(args) > 4 or ("phase" in given and phase is not None):
+        raise TypeError("Net takes (file, phase, level, stages, weights) or (file, weights, phase)")
+    phase = given.get("phase", phase)
+    if phase is None or isinstance(phase, str):
+        raise TypeError("Net needs a phase: caffe.TRAIN or caffe.TEST")
+    if phase not in (0, 1):
+        raise ValueError(f"a phase is caffe.TRAIN (0) or caffe.TEST (1), got {phase!r}")
+    return int(phase), given.get("level", level), given.get("stages", stages), given.get("weights", weights)

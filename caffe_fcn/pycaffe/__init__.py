@@ -1,0 +1,1 @@
+"""The parts of Caffe's Python interface beside the engine."""

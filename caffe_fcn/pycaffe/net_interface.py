@@ -1,0 +1,222 @@
+"""The names under which pycaffe scripts reach a net's parts, and forward/backward over NumPy arrays."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..blob import Blob, BlobVec
+
+if TYPE_CHECKING:
+    from ..layers.base import Layer
+    from ..net_build import Wiring
+
+
+class NetInterface:
+    """Mixed into Net; all of it rests on `_wiring`, `_forward` and `_backward`."""
+
+    _wiring: Wiring
+
+    def _forward(self, start: int, end: int) -> float:
+        raise NotImplementedError
+
+    def _backward(self, start: int, end: int) -> None:
+        raise NotImplementedError
+
+    # parts by index
+
+    @property
+    def _layer_names(self) -> list[str]:
+        return self._wiring.layer_names
+
+    @property
+    def _blobs(self) -> BlobVec:
+        return BlobVec(self._wiring.blobs)
+
+    @property
+    def _blob_names(self) -> list[str]:
+        return self._wiring.blob_names
+
+    @property
+    def _blob_loss_weights(self) -> list[float]:
+        return self._wiring.loss_weights
+
+    @property
+    def _inputs(self) -> list[int]:
+        return self._wiring.inputs
+
+    @property
+    def _outputs(self) -> list[int]:
+        return self._wiring.outputs
+
+    def _bottom_ids(self, layer: int) -> list[int]:
+        return self._wiring.bottom_ids[layer]
+
+    def _top_ids(self, layer: int) -> list[int]:
+        return self._wiring.top_ids[layer]
+
+    # parts by name
+
+    def _cached(self, key: str, make: Callable[[], Any]) -> Any:
+        """A table that is made once: scripts rely on `net.blobs is net.blobs`."""
+        tables = self.__dict__.setdefault("_tables", {})
+        if key not in tables:
+            tables[key] = make()
+        return tables[key]
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in order, those that Caffe inserts included."""
+        return self._wiring.layers
+
+    @property
+    def layer_dict(self) -> OrderedDict[str, Layer]:
+        """Layers by name (of equal names the last)."""
+        return self._cached("layer_dict", lambda: OrderedDict(zip(self._layer_names, self.layers, strict=True)))
+
+    @property
+    def blobs(self) -> OrderedDict[str, Blob]:
+        """Blobs by name, in order of creation."""
+        return self._cached("blobs", lambda: OrderedDict(zip(self._blob_names, self._wiring.blobs, strict=True)))
+
+    @property
+    def blob_loss_weights(self) -> OrderedDict[str, float]:
+        """Loss weight of each blob by name."""
+        return self._cached("loss_weights", lambda: OrderedDict(
+            zip(self._blob_names, self._blob_loss_weights, strict=True)))
+
+    @property
+    def params(self) -> OrderedDict[str, BlobVec]:
+        """Parameter blobs by layer name, for the layers that have some: weights at 0, bias at 1."""
+        return self._cached("params", lambda: OrderedDict(
+            (name, layer.blobs) for name, layer in zip(self._layer_names, self.layers, strict=True) if layer.blobs))
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the tops of Input layers."""
+        return [self._blob_names[i] for i in self._inputs]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the blobs that no layer takes, sorted."""
+        return [self._blob_names[i] for i in self._outputs]
+
+    @property
+    def bottom_names(self) -> OrderedDict[str, list[str]]:
+        """Names of each layer's bottoms by layer name."""
+        return self._blob_names_by_layer("bottom_names", self._bottom_ids)
+
+    @property
+    def top_names(self) -> OrderedDict[str, list[str]]:
+        """Names of each layer's tops by layer name."""
+        return self._blob_names_by_layer("top_names", self._top_ids)
+
+    def _blob_names_by_layer(self, key: str, ids: Any) -> OrderedDict[str, list[str]]:
+        return self._cached(key, lambda: OrderedDict(
+            (name, [self._blob_names[k] for k in ids(i)]) for i, name in enumerate(self._layer_names)))
+
+    # passes
+
+    def forward(
+        self, blobs: list[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: Any
+    ) -> dict[str, np.ndarray]:
+        """Run the net, or its layers from `start` to `end` (names, both included).
+
+        blobs   names of further blobs to return beside the outputs
+        kwargs  inputs by name, copied into the input blobs first (all of them, or none)
+
+        Returns arrays by name: the net's outputs, or the tops of `end`, and `blobs`; views, not copies.
+        """
+        names = self._layer_names
+        first = names.index(start) if start is not None else 0
+        last = names.index(end) if end is not None else len(names) - 1
+        wanted = set((self.top_names[end] if end is not None else self.outputs) + (blobs or []))
+        if kwargs:
+            if set(kwargs) != set(self.inputs):
+                raise ValueError(f"Input blob arguments do not match net inputs: got {sorted(kwargs)}, "
+                                 f"the net takes {sorted(self.inputs)}")
+            self._assign(kwargs, "data", "Input")
+        self._forward(first, last)
+        return {name: self.blobs[name].data for name in wanted}
+
+    def backward(
+        self, diffs: list[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: Any
+    ) -> dict[str, np.ndarray]:
+        """Run backward, from layer `start` down to layer `end` (names, both included).
+
+        diffs   names of further blobs whose diffs to return beside those of the inputs
+        kwargs  diffs of outputs by name, copied in first
+
+        Returns the diffs of the net's inputs, or of the bottoms of `end`, and of `diffs`; views, not copies.
+        """
+        names = self._layer_names
+        first = names.index(start) if start is not None else len(names) - 1
+        last = names.index(end) if end is not None else 0
+        wanted = set((self.bottom_names[end] if end is not None else self.inputs) + (diffs or []))
+        if kwargs:
+            if set(kwargs) != set(self.outputs):
+                raise ValueError(f"Top diff arguments do not match net outputs: got {sorted(kwargs)}, "
+                                 f"the net has {sorted(self.outputs)}")
+            self._assign(kwargs, "diff", "Diff")
+        self._backward(first, last)
+        return {name: self.blobs[name].diff for name in wanted}
+
+    def _assign(self, values: Mapping[str, Any], half: str, word: str) -> None:
+        for name, value in values.items():
+            blob = self.blobs[name]
+            if np.shape(value)[:1] != blob.shape[:1]:
+                raise ValueError(f"{word} is not batch sized: '{name}' has {np.shape(value)}, the blob {blob.shape}")
+            getattr(blob, half)[...] = value
+
+    def forward_all(self, blobs: list[str] | None = None, **kwargs: Any) -> dict[str, np.ndarray]:
+        """Run all of the given inputs through the net in batches; the last one is padded with zeros.
+
+        Arguments as of `forward`; the first axis of the inputs may be any multiple of the batch or not.
+        Returns arrays by name with one entry per input.
+        """
+        collected: dict[str, list[np.ndarray]] = {name: [] for name in set(self.outputs + (blobs or []))}
+        for batch in self._batch(kwargs):
+            for name, value in self.forward(blobs, None, None, **batch).items():
+                collected[name].extend(value.copy())
+        return self._cut(collected, kwargs)
+
+    def forward_backward_all(
+        self, blobs: list[str] | None = None, diffs: list[str] | None = None, **kwargs: Any
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Run inputs and output diffs (both by name) through the net in batches, forward and backward.
+
+        Returns (blobs by name, diffs by name) as `forward` and `backward` do.
+        """
+        all_blobs: dict[str, list[np.ndarray]] = {name: [] for name in set(self.outputs + (blobs or []))}
+        all_diffs: dict[str, list[np.ndarray]] = {name: [] for name in set(self.inputs + (diffs or []))}
+        forwards = self._batch({name: kwargs[name] for name in self.inputs if name in kwargs})
+        backwards = self._batch({name: kwargs[name] for name in self.outputs if name in kwargs})
+        for inputs, seeds in zip(forwards, backwards, strict=False):
+            for name, value in self.forward(blobs, None, None, **inputs).items():
+                all_blobs[name].extend(value.copy())
+            for name, value in self.backward(diffs, None, None, **seeds).items():
+                all_diffs[name].extend(value.copy())
+        return self._cut(all_blobs, kwargs), self._cut(all_diffs, kwargs)
+
+    @staticmethod
+    def _cut(collected: Mapping[str, Sequence[np.ndarray]], inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Stack what batches gave, without the padding of the last one."""
+        count = len(next(iter(inputs.values())))
+        return {name: np.asarray(values)[:count] for name, values in collected.items()}
+
+    def _batch(self, blobs: Mapping[str, Any]) -> Iterator[dict[str, np.ndarray]]:
+        """Cut arrays into batches of the net's size; the last one is padded with zeros."""
+        if not blobs:
+            raise RuntimeError("no input given: name the inputs as arguments")
+        size = self.blobs[next(iter(blobs))].shape[0]
+        arrays = {name: np.asarray(value) for name, value in blobs.items()}
+        for start in range(0, len(next(iter(arrays.values()))), size):
+            batch = {name: value[start:start + size] for name, value in arrays.items()}
+            lack = size - len(next(iter(batch.values())))
+            if lack:
+                batch = {name: np.concatenate([value, np.zeros((lack, *value.shape[1:]), value.dtype)])
+                         for name, value in batch.items()}
+            yield batch
