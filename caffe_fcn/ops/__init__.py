@@ -18,7 +18,7 @@ _chosen: ReferenceOps | None = None
 
 
 @functools.cache
-def cpu() -> ReferenceOps:
+def cpu_ops() -> ReferenceOps:
     """The fast operations of the CPU."""
     from .cpu import CpuOps
 
@@ -27,7 +27,7 @@ def cpu() -> ReferenceOps:
 
 def current() -> ReferenceOps:
     """The operations that layers use now."""
-    return _chosen or cpu()
+    return _chosen or cpu_ops()
 
 
 @contextlib.contextmanager
