@@ -10,6 +10,7 @@ from caffe_fcn.errors import WeightsError
 from caffe_fcn.formats.wire import FIXED32, FIXED64, LENGTH, VARINT, Message, encode_tag, encode_varint
 
 MAX_AXES = 32  # of a blob, as in Caffe
+MAX_BLOBS = 1000  # of a layer; a file of empty blobs would take hundreds of times its size in memory
 
 # field numbers
 LEGACY_DIMS = (1, 2, 3, 4)  # num, channels, height, width
@@ -41,7 +42,7 @@ def read_blob(message: Message) -> BlobData:
         if number in VALUES:
             dtype, single = VALUES[number]
             if wire == LENGTH:
-                values[number].append(value.array(dtype))
+                values[number] += [value.array(dtype)] if value.start < value.stop else []
             elif wire == single:
                 values[number].append(value.view(dtype))
         elif number == SHAPE and wire == LENGTH:
@@ -100,7 +101,6 @@ def _signed(value: int, bits: int) -> int:
 
 
 def _joined(parts: list[np.ndarray], dtype: str) -> np.ndarray:
-    filled = [part for part in parts if part.size]
-    if len(filled) == 1:
-        return filled[0]
-    return np.concatenate(filled) if filled else np.empty(0, dtype)
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.empty(0, dtype)

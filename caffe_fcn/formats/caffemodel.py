@@ -16,7 +16,7 @@ import numpy as np
 
 from caffe_fcn.errors import FormatError
 from caffe_fcn.formats.atomic import atomic_write
-from caffe_fcn.formats.blobproto import BlobData, blob_chunks, read_blob
+from caffe_fcn.formats.blobproto import MAX_BLOBS, BlobData, blob_chunks, read_blob
 from caffe_fcn.formats.files import map_file
 from caffe_fcn.formats.wire import LENGTH, VARINT, Message, StrayEndGroup, encode_tag, encode_varint
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from caffe_fcn.proto.caffe_pb2 import NetParameter
 
 logger = logging.getLogger("caffe_fcn")
+
+MAX_LAYERS = 100_000
 
 # field numbers
 NET_LAYERS, NET_INPUT, NET_LAYER = 2, 3, 100
@@ -84,6 +86,8 @@ def _read_net(net: Message) -> list[LayerWeights]:
         for number, wire, value in net.fields():
             if number in parts and wire == LENGTH:
                 parts[number].append(value)
+                if len(parts[number]) > MAX_LAYERS:
+                    raise net.error(value.start, f"the net has more than {MAX_LAYERS} layers")
     except StrayEndGroup:
         if parts[NET_LAYER] or parts[NET_LAYERS]:
             raise
@@ -109,6 +113,8 @@ def _read_layer(parts: Iterable[Message], numbers: _Numbers) -> LayerWeights:
                 type_ = value.text() if wire == LENGTH else value
             elif number == numbers.blobs and wire == LENGTH:
                 blobs.append(read_blob(value))
+                if len(blobs) > MAX_BLOBS:
+                    raise value.error(value.start, f"a layer has more than {MAX_BLOBS} blobs")
     return LayerWeights(name, str(type_) if numbers is CURRENT else _current_type(type_), blobs)
 
 

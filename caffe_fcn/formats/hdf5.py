@@ -15,13 +15,12 @@ import numpy as np
 
 from caffe_fcn.errors import CaffeFcnError, FormatError, NotSupportedError, WeightsError
 from caffe_fcn.formats.atomic import atomic_path
-from caffe_fcn.formats.blobproto import MAX_AXES, BlobData, float_type
+from caffe_fcn.formats.blobproto import MAX_AXES, MAX_BLOBS, BlobData, float_type
 from caffe_fcn.formats.caffemodel import LayerWeights
 from caffe_fcn.formats.files import existing_file
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 FIRST_OFFSET = 512  # the signature lies at 0 or at 512, 1024, 2048 ...
-MAX_BLOBS = 1000  # of a layer
 MAX_PACKING, ALWAYS_FINE = 1100, 1 << 16  # no filter of HDF5 packs zeros tighter; bytes that may be claimed anyway
 
 

@@ -163,6 +163,16 @@ def test_too_many_axes(tmp_path):
         read(tmp_path, layer(field(b"\x3a", field(b"\x0a", b"\x01" * 33))))
 
 
+def test_too_many_blobs(tmp_path):
+    with pytest.raises(FormatError, match="more than 1000 blobs"):
+        read(tmp_path, field(b"\xa2\x06", b"\x3a\x00" * 1001))
+
+
+def test_too_many_layers(tmp_path):
+    with pytest.raises(FormatError, match="more than 100000 layers"):
+        read(tmp_path, b"\xa2\x06\x00" * 100_001)
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(MissingFileError, match=r"there is no file '.*nowhere.caffemodel'"):
         caffemodel.read(tmp_path / "nowhere.caffemodel")
