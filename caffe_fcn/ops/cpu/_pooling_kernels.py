@@ -1,0 +1,100 @@
+"""Compiled pooling kernels. Each works on the planes first ... last of (planes, height, width) arrays."""
+
+import numpy as np
+from numba import njit
+
+from ..reference.pooling import LOWEST
+
+
+@njit(cache=True, nogil=True)
+def max_pool(first, last, x, out, kernel, stride, pad):
+    """out = the largest value of each window."""
+    height, width = x.shape[1:]
+    for plane in range(first, last):
+        for oh in range(out.shape[1]):
+            top = oh * stride[0] - pad[0]
+            bottom, top = min(top + kernel[0], height), max(top, 0)
+            for ow in range(out.shape[2]):
+                left = ow * stride[1] - pad[1]
+                right, left = min(left + kernel[1], width), max(left, 0)
+                best = x.dtype.type(LOWEST)
+                for h in range(top, bottom):
+                    for w in range(left, right):
+                        value = x[plane, h, w]
+                        best = value if value > best else best
+                out[plane, oh, ow] = best
+
+
+@njit(cache=True, nogil=True)
+def max_pool_mask(first, last, x, mask, kernel, stride, pad):
+    """mask = the flat index of the largest value of each window in its plane, -1 for none."""
+    height, width = x.shape[1:]
+    for plane in range(first, last):
+        for oh in range(mask.shape[1]):
+            top = oh * stride[0] - pad[0]
+            bottom, top = min(top + kernel[0], height), max(top, 0)
+            for ow in range(mask.shape[2]):
+                left = ow * stride[1] - pad[1]
+                right, left = min(left + kernel[1], width), max(left, 0)
+                best = x.dtype.type(LOWEST)
+                index = -1
+                for h in range(top, bottom):
+                    for w in range(left, right):
+                        value = x[plane, h, w]
+                        if value > best:
+                            best = value
+                            index = h * width + w
+                mask[plane, oh, ow] = index
+
+
+@njit(cache=True, nogil=True)
+def scatter(first, last, mask, grad_out, grad_x):
+    """grad_x = 0, then each gradient added where its mask says."""
+    width = grad_x.shape[2]
+    size = grad_x.shape[1] * width
+    for plane in range(first, last):
+        grad_x[plane] = 0
+        for oh in range(mask.shape[1]):
+            for ow in range(mask.shape[2]):
+                index = np.int64(mask[plane, oh, ow])
+                if 0 <= index < size:
+                    grad_x[plane, index // width, index % width] += grad_out[plane, oh, ow]
+
+
+@njit(cache=True, nogil=True)
+def ave_pool(first, last, x, out, kernel, stride, pad):
+    """out = the sum of each window divided by its area, which counts the padding."""
+    height, width = x.shape[1:]
+    for plane in range(first, last):
+        for oh in range(out.shape[1]):
+            top = oh * stride[0] - pad[0]
+            bottom = min(top + kernel[0], height + pad[0])
+            for ow in range(out.shape[2]):
+                left = ow * stride[1] - pad[1]
+                right = min(left + kernel[1], width + pad[1])
+                total = x.dtype.type(0)
+                for h in range(max(top, 0), min(bottom, height)):
+                    for w in range(max(left, 0), min(right, width)):
+                        total += x[plane, h, w]
+                area = (bottom - top) * (right - left)
+                out[plane, oh, ow] = total / x.dtype.type(area) if area else np.nan
+
+
+@njit(cache=True, nogil=True)
+def ave_pool_backward(first, last, grad_out, grad_x, kernel, stride, pad):
+    """grad_x = 0, then each gradient divided by the area of its window added all over it."""
+    height, width = grad_x.shape[1:]
+    for plane in range(first, last):
+        grad_x[plane] = 0
+        for oh in range(grad_out.shape[1]):
+            top = oh * stride[0] - pad[0]
+            bottom = min(top + kernel[0], height + pad[0])
+            for ow in range(grad_out.shape[2]):
+                left = ow * stride[1] - pad[1]
+                right = min(left + kernel[1], width + pad[1])
+                area = (bottom - top) * (right - left)
+                if area:
+                    share = grad_out[plane, oh, ow] / grad_out.dtype.type(area)
+                    for h in range(max(top, 0), min(bottom, height)):
+                        for w in range(max(left, 0), min(right, width)):
+                            grad_x[plane, h, w] += share
