@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ShapeError
@@ -29,6 +30,11 @@ class LossLayer(Layer):
         if bottom[0].shape[:1] != bottom[1].shape[:1]:
             raise ShapeError(f"scores {bottom[0].shape} and labels {bottom[1].shape} need the same first dimension")
         top[0].reshape()
+
+    def refuse_label_gradient(self, propagate_down: Sequence[bool]) -> None:
+        """Raise LayerError if a gradient of the labels is asked for."""
+        self.check(not propagate_down[1], "cannot compute a gradient of its labels: set propagate_down: false for "
+                                          "its second bottom")
 
 
 def normalization(loss_param: Any, default: int) -> int:
