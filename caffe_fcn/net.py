@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("caffe_fcn")
 PathLike = str | os.PathLike[str]
+LARGE_INPUT = 1 << 23  # bytes; nets with smaller inputs are not worth a forecast
 
 
 class Net(NetInterface):
@@ -56,13 +57,30 @@ class Net(NetInterface):
         else:
             file = os.fspath(network_file)
             message = read_net(file)
-        self._wiring = build_wiring(message, phase, level, stages or (), dtype, file)
-        self._file = file
-        self._phase = phase
-        self._checked_shapes: tuple[tuple[int, ...], ...] | None = None
+        self._build(message, phase, level, stages or (), dtype, file)
         if weights is not None:
             self.copy_from(weights)
 
+    @classmethod
+    def from_message(cls, message: Any, file: str | None = None, dtype: npt.DTypeLike = np.float32) -> Net:
+        """Build a net whose NetParameter says its own `state`, as those of solvers do.
+
+        `file`, which it came from, is named in errors. Raises LayerError and its kin.
+        """
+        bare = type(message)()
+        bare.CopyFrom(message)
+        bare.ClearField("state")
+        net, state = cls.__new__(cls), message.state
+        net._build(bare, state.phase, state.level, state.stage, dtype, file)
+        return net
+
+    def _build(
+        self, message: Any, phase: int, level: int, stages: Iterable[str], dtype: npt.DTypeLike, file: str | None
+    ) -> None:
+        self._wiring = build_wiring(message, phase, level, stages, dtype, file)
+        self._file = file
+        self._phase = phase
+        self._checked_shapes: tuple[tuple[int, ...], ...] | None = None
         self._callbacks: dict[str, list[Callable[[int], Any]]] = {}
 
     # running
@@ -138,8 +156,8 @@ class Net(NetInterface):
         shapes = tuple(wiring.blobs[i].shape for i in wiring.inputs)
         if shapes == self._checked_shapes:
             return
-        if wiring.inputs:
-            self.reshape()
+        if sum(wiring.blobs[i].memories[0].nbytes for i in wiring.inputs) > LARGE_INPUT:
+            self.reshape()  # one more than Caffe does, which a user's layer might count: only where it matters
         memories = {id(m): (m.nbytes, blob, name) for blob, name in zip(wiring.blobs, wiring.blob_names, strict=True)
                     for m in blob.memories[:1] if m.head is Head.NONE}
         needed = sum(size for size, _, _ in memories.values())
