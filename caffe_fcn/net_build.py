@@ -71,6 +71,8 @@ class Wiring:
         self._prune_backward()
         if net.force_backward:
             self._force_backward()
+        for layer, needed in zip(self.layers, self.layer_backward, strict=True):
+            layer.needs_backward = needed
         self.outputs = [self._latest[name] for name in sorted(self._unused)]
 
     # one layer

@@ -27,12 +27,20 @@ class LayerContext(NamedTuple):
     dtype: np.dtype = np.dtype(np.float32)
 
 
+class _CurrentOps:
+    """An attribute that reads as the operations of the current mode; a subclass may use its name for itself."""
+
+    def __get__(self, layer: Layer | None, owner: type[Layer] | None = None) -> ReferenceOps:
+        return ops.current()
+
+
 class Layer:
     """Base of all layers. ``caffe.Layer`` is this class: users subclass it for `Python` layers.
 
     A subclass says how many blobs it takes (`bottoms`, `tops`) and implements the four methods. `self.param`
     is its LayerParameter, `self.blobs` its parameters. `self.ops` computes on the current device.
-    A layer raises LayerError and its kin without its own name: the net adds it.
+    A layer raises LayerError and its kin without its own name: the net adds it. Users' subclasses may give
+    attributes of their own any name but `blobs`, `type` and the methods of the protocol.
     """
 
     bottoms: Count = None
@@ -41,11 +49,15 @@ class Layer:
     refuses_in_place = False
     auto_tops = 0  # tops that the net adds when the prototxt does not name them
     is_loss = False  # top[0] counts with weight 1 unless the prototxt says otherwise
+    needs_backward = True  # the net says False where it will never run backward: then keep nothing for it
+    ops = _CurrentOps()
 
     def __init__(self, param: Any) -> None:
         self.param = param
         self.phase: int = param.phase
-        self.blobs = BlobVec()
+        self.test = param.phase == 1
+        self.__type: str = param.type
+        self.__blobs = BlobVec()
         self.param_propagate_down: list[bool] = []
         self.param_str: str = param.python_param.param_str
 
@@ -57,12 +69,12 @@ class Layer:
     @property
     def type(self) -> str:
         """The type as the prototxt has it."""
-        return self.param.type
+        return self.__type
 
     @property
-    def ops(self) -> ReferenceOps:
-        """The operations of the current mode."""
-        return ops.current()
+    def blobs(self) -> BlobVec:
+        """The parameters."""
+        return self.__blobs
 
     # the protocol
 
@@ -100,11 +112,6 @@ class Layer:
         fill(blob, filler)
         self.blobs.append(blob)
         return blob
-
-    @property
-    def test(self) -> bool:
-        """Is this the TEST phase?"""
-        return self.phase == 1
 
 
 def check_counts(layer: Layer, bottom: Blobs, top: Blobs) -> None:
