@@ -1,7 +1,65 @@
 """Fast CPU operations: convolution."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from ..reference import ReferenceOps
+from ..reference.convolution import Geometry
+from . import threads
+from .conv import blocked, choose, product
 
 
 class CpuConvolution(ReferenceOps):
-    """Mixed into CpuOps."""
+    """Mixed into CpuOps. What no algorithm fits (more than three spatial axes) is left to the reference."""
+
+    def convolution(self, x: Any, weight: Any, bias: Any | None, out: Any, geometry: Geometry) -> None:
+        """Write the convolution of x with weight, plus bias, to out."""
+        algorithm = choose(x.shape, out.shape, geometry)
+        if algorithm is None:
+            super().convolution(x, weight, bias, out, geometry)
+        else:
+            algorithm.forward(x, weight, bias, out, geometry)
+
+    def convolution_backward_data(self, grad_out: Any, weight: Any, grad_x: Any, geometry: Geometry) -> None:
+        """Write the gradient of the convolution's input."""
+        algorithm = choose(grad_x.shape, grad_out.shape, geometry)
+        if algorithm is None:
+            super().convolution_backward_data(grad_out, weight, grad_x, geometry)
+        else:
+            algorithm.backward_data(grad_out, weight, grad_x, geometry)
+
+    def convolution_backward_weight(self, x: Any, grad_out: Any, grad_weight: Any, geometry: Geometry) -> None:
+        """Add the gradient of the convolution's weight."""
+        algorithm = choose(x.shape, grad_out.shape, geometry)
+        if algorithm is None:
+            super().convolution_backward_weight(x, grad_out, grad_weight, geometry)
+        else:
+            algorithm.backward_weight(x, grad_out, grad_weight, geometry)
+
+    def im2col(self, x: Any, columns: Any, geometry: Geometry) -> None:
+        """Write every kernel window of x to columns."""
+        if not blocked.fits(x.shape, columns.shape, geometry):
+            super().im2col(x, columns, geometry)
+            return
+        from .conv.column_kernels import im2col
+
+        shape = blocked.frame(columns.shape, geometry)
+        for image, result in zip(blocked.volumes(x, 1)[:, 0], blocked.pixels(columns, 1)[:, 0], strict=True):
+            threads.parallel(im2col, len(image), image, result, 0, *shape.steps)
+
+    def col2im(self, columns: Any, x: Any, geometry: Geometry) -> None:
+        """Write to each value of x the sum of the columns that im2col would copy it to."""
+        if not blocked.fits(x.shape, columns.shape, geometry):
+            super().col2im(columns, x, geometry)
+            return
+        from .conv.column_kernels import col2im
+
+        shape = blocked.frame(columns.shape, geometry)
+        x[...] = 0
+        for image, source in zip(blocked.volumes(x, 1)[:, 0], blocked.pixels(columns, 1)[:, 0], strict=True):
+            threads.parallel(col2im, len(image), image, source, 0, *shape.steps)
+
+    def add_product(self, a: Any, b: Any, out: Any) -> None:
+        """Add the matrix product of a and b to out, without a temporary of its size."""
+        product.add_product(a, b, out)
