@@ -152,11 +152,13 @@ class Blob:
         """Use the memory of another blob's values (counts must agree; shapes may differ)."""
         self._check_count(other)
         self._data = other._data
+        self._data.shared = True
 
     def share_diff(self, other: Blob) -> None:
         """Use the memory of another blob's gradients (counts must agree; shapes may differ)."""
         self._check_count(other)
         self._diff = other._diff
+        self._diff.shared = True
 
     def _check_count(self, other: Blob) -> None:
         if self.count != other.count:

@@ -65,12 +65,13 @@ class Memory:
     keeps the memory, so that a net that shrinks and grows again does not allocate twice.
     """
 
-    __slots__ = ("_device_array", "_host_array", "count", "device", "dtype", "head")
+    __slots__ = ("_device_array", "_host_array", "count", "device", "dtype", "head", "shared")
 
     def __init__(self, count: int, dtype: np.dtype) -> None:
         self.count = count
         self.dtype = dtype
         self.head = Head.NONE
+        self.shared = False  # do several blobs use it?
         self.device: Device | None = None
         self._host_array: np.ndarray | None = None
         self._device_array: Any = None
@@ -78,6 +79,8 @@ class Memory:
     def require(self, count: int) -> bool:
         """Make room for `count` elements; True if the old values (and arrays) were dropped for it."""
         if count <= self.count:
+            if self.head is Head.NONE and not self.shared:
+                self.count = count  # nothing to keep
             return False
         self.release()
         self.count = count
