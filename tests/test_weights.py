@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from caffe_fcn.blob import Blob
-from caffe_fcn.errors import FormatError, MissingFileError, WeightsError
+from caffe_fcn.errors import CaffeFcnError, FormatError, MissingFileError, WeightsError
 from caffe_fcn.formats import hdf5
 from caffe_fcn.proto import caffe_pb2
 from caffe_fcn.weights import copy_weights
@@ -223,3 +225,28 @@ def test_damaged_file_changes_nothing(file):
     with pytest.raises(FormatError, match="byte"):
         copy_weights([a], file)
     assert a.values == [[KEPT]]
+
+
+def test_recordings_of_the_original(shared, tmp_path, monkeypatch):
+    """All recorded loads: the same parameters afterwards, or refused where the original dies."""
+    from caffe_fcn.net import Net
+
+    monkeypatch.chdir(shared / "golden" / "caffemodels")
+    wrong = []
+    for recording in sorted(Path().glob("load_*.npz")):
+        case = np.load(recording)
+        (tmp_path / "net.prototxt").write_text(str(case["net"]))
+        net = Net(str(tmp_path / "net.prototxt"), int(case["phase"]))
+        try:
+            for name in json.loads(str(case["load"])):
+                net.copy_from(name)
+            accepted = True
+        except CaffeFcnError:
+            accepted = False
+        same = True
+        for key in (key for key in case.files if key.startswith("expect:")):
+            _, layer, index = key.split(":")
+            same &= np.array_equal(net.params[layer][int(index)].data, case[key])
+        if accepted == bool(case["fail"]) or not same:
+            wrong.append(recording.stem)
+    assert not wrong
