@@ -156,18 +156,26 @@ class Net(NetInterface):
         shapes = tuple(wiring.blobs[i].shape for i in wiring.inputs)
         if shapes == self._checked_shapes:
             return
-        if sum(wiring.blobs[i].memories[0].nbytes for i in wiring.inputs) > LARGE_INPUT:
+        if sum(wiring.blobs[i].memories[0].nbytes for i in wiring.inputs) > LARGE_INPUT or not self._fits():
             self.reshape()  # one more than Caffe does, which a user's layer might count: only where it matters
-        memories = {id(m): (m.nbytes, blob, name) for blob, name in zip(wiring.blobs, wiring.blob_names, strict=True)
-                    for m in blob.memories[:1] if m.head is Head.NONE}
-        needed = sum(size for size, _, _ in memories.values())
-        free = available_bytes() if needed > LARGE else None
-        if free is not None and needed > free:
-            _, blob, name = max(memories.values(), key=lambda entry: entry[0])
-            raise BlobMemoryError(
-                f"a forward pass needs {needed / 2**30:.1f} GiB for {len(memories)} blobs, {free / 2**30:.1f} GiB are "
-                f"free; the largest is '{name}' of shape {blob.shape}; use a smaller input")
+            if not self._fits():
+                count, needed = self._missing_memory()
+                free = available_bytes() or 0
+                blob, name = max(zip(wiring.blobs, wiring.blob_names, strict=True), key=lambda pair: pair[0].count)
+                raise BlobMemoryError(
+                    f"a forward pass needs {needed / 2**30:.1f} GiB for {count} blobs, {free / 2**30:.1f} GiB are free; "
+                    f"the largest is '{name}' of shape {blob.shape}; use a smaller input")
         self._checked_shapes = shapes
+
+    def _missing_memory(self) -> tuple[int, int]:
+        """How many blobs have no values yet, and the bytes that they will take."""
+        missing = {id(memory): memory.nbytes for blob in self._wiring.blobs for memory in blob.memories[:1]
+                   if memory.head is Head.NONE}
+        return len(missing), sum(missing.values())
+
+    def _fits(self) -> bool:
+        needed = self._missing_memory()[1]
+        return needed <= LARGE or needed <= (available_bytes() or needed)
 
     def release(self) -> None:
         """Give the memory of all blobs back, except of parameters; the next pass allocates again."""
@@ -232,6 +240,19 @@ class Net(NetInterface):
             entry.CopyFrom(param)
             entry.ClearField("blobs")
         return message
+
+    def save_hdf5(self, filename: PathLike, write_diff: bool = False) -> None:
+        """Write parameters in Caffe's HDF5 layout (atomically); shared ones once, with their owner."""
+        from .formats import hdf5
+
+        wiring = self._wiring
+        blobs = [[b.data for b in layer.blobs] for layer in wiring.layers]
+        diffs = [[b.diff for b in layer.blobs] for layer in wiring.layers] if write_diff else None
+        hdf5.write(filename, wiring.layer_names, blobs, diffs, shared=wiring.params.is_borrowed)
+
+    def load_hdf5(self, filename: PathLike) -> CopyReport:
+        """Copy parameters from an HDF5 file, as `copy_from`."""
+        return self.copy_from(filename)
 
     def save(self, filename: PathLike, write_diff: bool = False) -> None:
         """Write a binary caffemodel (atomically)."""

@@ -141,12 +141,11 @@ class Wiring:
 
     def _set_loss_weights(self, param: Any, layer: Layer) -> None:
         tops = self.tops[-1]
-        weights = list(param.loss_weight)
+        weights = list(param.loss_weight) or [1.0] * layer.is_loss  # a loss layer's own weight is for one top
         if weights and len(weights) != len(tops):
-            raise LayerError(f"'loss_weight' must be given once per top ({len(tops)}) or not at all, "
-                             f"got {len(weights)}")
-        if not weights:
-            weights = [float(layer.is_loss and i == 0) for i in range(len(tops))]
+            raise LayerError(f"'loss_weight' must be given once per top ({len(tops)} times)"
+                             f"{'' if layer.is_loss else ' or not at all'}, got {len(param.loss_weight)}")
+        weights = weights or [0.0] * len(tops)
         self.top_weights.append(weights)
         for i, weight in zip(self.top_ids[-1], weights, strict=True):
             self.loss_weights[i] = weight
