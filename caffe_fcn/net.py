@@ -163,8 +163,8 @@ class Net(NetInterface):
                 free = available_bytes() or 0
                 blob, name = max(zip(wiring.blobs, wiring.blob_names, strict=True), key=lambda pair: pair[0].count)
                 raise BlobMemoryError(
-                    f"a forward pass needs {needed / 2**30:.1f} GiB for {count} blobs, {free / 2**30:.1f} GiB are free; "
-                    f"the largest is '{name}' of shape {blob.shape}; use a smaller input")
+                    f"a forward pass needs {needed / 2**30:.1f} GiB for {count} blobs, {free / 2**30:.1f} GiB are "
+                    f"free; the largest is '{name}' of shape {blob.shape}; use a smaller input")
         self._checked_shapes = shapes
 
     def _missing_memory(self) -> tuple[int, int]:
