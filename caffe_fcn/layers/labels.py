@@ -1,14 +1,48 @@
-"""Class labels: from the floats of a blob to checked integers."""
+"""Class labels and indices: from the floats of a blob to checked integers."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..blob import Blob
 from ..errors import LabelError, ShapeError
+
+
+def integers(blob: Blob, limit: int, xp: Any, advice: Callable[[float, tuple[int, ...]], str],
+             ignore: int | None = None) -> Any:
+    """The values of a blob as int64 of its shape, cut toward zero as in Caffe; -1 where they are `ignore`.
+
+    Raises LabelError for the first that is not in range(limit): `advice` makes the message from it and its position.
+    """
+    values = blob.array
+    with np.errstate(invalid="ignore"):  # NaN is found below
+        numbers = values.astype(np.int64)
+    bad = (numbers < 0) | (numbers >= limit) | ~xp.isfinite(values)
+    if ignore is not None:
+        ignored = numbers == ignore
+        bad &= ~ignored
+        numbers[ignored] = -1
+    if bad.any():
+        position = tuple(int(i[0]) for i in xp.nonzero(bad)) if blob.ndim else ()
+        raise LabelError(advice(float(values[position]), position))
+    return numbers
+
+
+def indices(blob: Blob, limit: int, xp: Any, word: str) -> Any:
+    """The values of a blob as int64 of its shape; LabelError, with `word` for what they are, if out of range."""
+    return integers(blob, limit, xp, lambda value, position: (
+        f"the {word} at {position} is {value:g}, but must be an integer from 0 to {limit - 1}"))
+
+
+def values_of_items(scores: Blob, labels: Blob) -> int:
+    """How many values each item of scores (N, ...) has; ShapeError unless there is one label for each item."""
+    if scores.ndim < 1 or labels.count != scores.shape[0]:
+        raise ShapeError(f"a bottom {scores.shape} needs one label for each item, the labels are {labels.shape}")
+    return math.prod(scores.shape[1:])
 
 
 class Predictions:
@@ -31,18 +65,7 @@ class Predictions:
 
     def read(self, labels: Blob, xp: Any) -> Any:
         """The labels as int64 (outer, inner), cut toward zero as in Caffe; LabelError for one out of range."""
-        values = labels.array
-        with np.errstate(invalid="ignore"):  # NaN is found below
-            numbers = values.astype(np.int64)
-        bad = (numbers < 0) | (numbers >= self.classes) | ~xp.isfinite(values)
-        if self.ignore is not None:
-            ignored = numbers == self.ignore
-            bad &= ~ignored
-            numbers[ignored] = -1
-        if bad.any():
-            position = tuple(int(i[0]) for i in xp.nonzero(bad)) if labels.ndim else ()
-            raise LabelError(self._advice(float(values[position]), position))
-        return numbers.reshape(self.outer, self.inner)
+        return integers(labels, self.classes, xp, self._advice, self.ignore).reshape(self.outer, self.inner)
 
     def _advice(self, value: float, position: tuple[int, ...]) -> str:
         ignored = "" if self.ignore is None else f" or {self.ignore} (ignored)"

@@ -49,9 +49,12 @@ def build_layer(
 
 def run_layer(
     prototxt: str, bottoms: Sequence[Any], *, params: Sequence[Any] = (), top_diffs: Sequence[Any] | None = None,
-    **more: Any,
+    wanted: Sequence[bool] | None = None, **more: Any,
 ) -> Run:
-    """Build a layer (see `build_layer`), set its parameters, run forward, and backward if `top_diffs` are given."""
+    """Build a layer (see `build_layer`), set its parameters, run forward, and backward if `top_diffs` are given.
+
+    wanted: bottoms that get a diff; by default those to which force_backward applies.
+    """
     run = build_layer(prototxt, bottoms, **more)
     for blob, values in zip(run.layer.blobs, params, strict=False):
         blob.data[...] = values
@@ -59,7 +62,8 @@ def run_layer(
     if top_diffs is not None:
         for blob, diff in zip(run.top, top_diffs, strict=True):
             blob.diff[...] = diff
-        wanted = [run.layer.allow_force_backward(i) for i in range(len(run.bottom))]
+        if wanted is None:
+            wanted = [run.layer.allow_force_backward(i) for i in range(len(run.bottom))]
         run.layer.backward(run.top, wanted, run.bottom)
     return run
 
@@ -93,7 +97,7 @@ def check_gradient(
     def value(distance: float) -> float:
         return sum(float((w * blob.data).sum()) for w, blob in zip(weights, evaluate(distance).top, strict=True))
 
-    run = evaluate(0, top_diffs=weights)
+    run = evaluate(0, top_diffs=weights, wanted=[i in moved for i in range(len(x))])
     slopes = [(blob.diff * way).sum() for blob, way in zip(run.bottom, way_x, strict=True)]
     slopes += [(blob.diff * way).sum() for blob, way in zip(run.layer.blobs, way_p, strict=True)]
     expected = (value(step) - value(-step)) / (2 * step)
