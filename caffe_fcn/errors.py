@@ -97,3 +97,7 @@ class FileAccessError(CaffeFcnError, OSError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class DivergedError(CaffeFcnError, FloatingPointError):
+    """Training whose loss is no longer a finite number; the message names the iteration."""

@@ -53,7 +53,7 @@ def read(path: str | os.PathLike[str]) -> list[LayerWeights]:
     """
     name = existing_file(path)
     h5py = import_h5py(name)
-    with _format_errors(name), h5py.File(name, "r") as file:
+    with format_errors(name), h5py.File(name, "r") as file:
         data = file.get("data")
         if not isinstance(data, h5py.Group):
             raise FormatError(f"{name}: has no group 'data', so it is not a weight file of Caffe")
@@ -76,7 +76,7 @@ def write(
     """
     h5py = import_h5py(path)
     _check_names(path, names)
-    with atomic_path(path) as temporary, _disk_errors(), h5py.File(temporary, "w") as file:
+    with atomic_path(path) as temporary, disk_errors(), h5py.File(temporary, "w") as file:
         for kind, arrays, left_out in (("data", blobs, shared), ("diff", diffs, None)):
             if arrays is None:
                 continue
@@ -102,7 +102,7 @@ def _check_names(path: str | os.PathLike[str], names: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def _disk_errors() -> Iterator[None]:
+def disk_errors() -> Iterator[None]:
     """Turn the RuntimeError that h5py raises when a file cannot grow into the usual OSError."""
     try:
         yield
@@ -111,7 +111,7 @@ def _disk_errors() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _format_errors(name: str) -> Iterator[None]:
+def format_errors(name: str) -> Iterator[None]:
     """Turn what h5py raises for a damaged file into FormatError."""
     try:
         yield
@@ -149,11 +149,12 @@ def _read_blobs(group: Any, h5py: Any) -> list[BlobData | None]:
             key.isascii() and key.isdigit() and str(int(key)) == key and int(key) < MAX_BLOBS
         ):
             raise FormatError(f"{group.file.filename}: '{item.name}' is not the index of a blob (0, 1, 2 ...)")
-        found[int(key)] = _read_dataset(item)
+        found[int(key)] = read_dataset(item)
     return [found.get(index) for index in range(max(found, default=-1) + 1)]
 
 
-def _read_dataset(dataset: Any) -> BlobData:
+def read_dataset(dataset: Any) -> BlobData:
+    """The values of a dataset as a blob; FormatError unless it is an array of numbers that the file itself holds."""
     where = f"{dataset.file.filename}: '{dataset.name}'"
     if dataset.shape is None or dataset.dtype.kind not in "fiu" or len(dataset.shape) > MAX_AXES:
         raise FormatError(f"{where} is not an array of numbers (shape {dataset.shape}, type {dataset.dtype})")

@@ -39,12 +39,13 @@ def read_net_binary(path: PathLike) -> caffe_pb2.NetParameter:
     return net
 
 
-def read_solver(path: PathLike) -> caffe_pb2.SolverParameter:
+def read_solver(path: PathLike, positions: text.Positions | None = None) -> caffe_pb2.SolverParameter:
     """Read a solver from text, upgrade it and complete its `snapshot_prefix`. Nets inside it are not upgraded.
 
+    `positions`, if given, receives the place of every field, as from `text.parse`.
     Raises MissingFileError or PrototxtError; each names the file.
     """
-    solver = text.parse_file(path, caffe_pb2.SolverParameter)
+    solver = text.parse_file(path, caffe_pb2.SolverParameter, positions)
     _log(path, upgrade_solver(solver, os.fspath(path)))
     complete_snapshot_prefix(solver, path)
     return solver

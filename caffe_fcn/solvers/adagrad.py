@@ -1,0 +1,30 @@
+"""AdaGrad."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .base import Solver
+from .registry import register_solver
+
+
+@register_solver("AdaGrad")
+class AdaGradSolver(Solver):
+    """h = h + g ** 2; w = w - rate * g / (sqrt(h) + delta). Takes no momentum.
+
+    Duchi, Hazan, Singer, "Adaptive subgradient methods for online learning and stochastic optimization", 2011.
+    """
+
+    @classmethod
+    def problems(cls, param: Any) -> Iterator[tuple[str, str]]:
+        """See Solver.problems."""
+        if param.momentum:
+            yield "momentum", f"{cls.type} takes no momentum; remove the field, or use type: \"Adam\""
+
+    def compute_update(self, grad: Any, history: Sequence[Any], rate: float) -> None:
+        """See Solver.compute_update."""
+        (squares,) = history
+        squares += grad * grad
+        grad /= self.xp.sqrt(squares) + self.param_message.delta
+        grad *= rate

@@ -1,0 +1,43 @@
+"""What happens to gradients before the update rule sees them: clipping and weight decay."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..blob import Blob
+from ..memory import Head
+
+logger = logging.getLogger("caffe_fcn")
+
+PIECE = 1 << 15  # elements; a piece of values, gradient and history stays in the cache of a core
+
+
+def pieces(xp: Any, count: int) -> Iterator[slice]:
+    """Cut a flat array of `count` elements for element-wise work: small pieces on the CPU, one on a GPU."""
+    size = PIECE if xp is np else max(count, 1)
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def clip(blobs: Sequence[Blob], limit: float) -> None:
+    """Scale all diffs so that their common L2 norm is at most `limit`; a negative one means no limit, 0 clears them."""
+    if limit < 0:
+        return
+    grads = [blob.grad.reshape(-1) for blob in blobs if blob.memories[1].head is not Head.NONE]
+    norm = math.sqrt(sum(float(grad @ grad) for grad in grads))
+    if norm > limit:
+        logger.info("Gradient clipping: scaling down gradients (L2 norm %g > %g) by scale factor %g", norm, limit,
+                    limit / norm)
+        for grad in grads:
+            grad *= limit / norm
+
+
+def regularize(xp: Any, grad: Any, data: Any, decay: float, kind: str) -> None:
+    """Add the gradient of the weight decay in place: decay * w for "L2", decay * sign(w) for "L1" (0 at 0)."""
+    if decay:
+        grad += decay * (data if kind == "L2" else xp.sign(data))
