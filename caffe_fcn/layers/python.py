@@ -66,7 +66,7 @@ def load_module(name: str, folder: Path | None) -> ModuleType:
     if loaded is not None and _file_of(loaded) == file:
         return loaded
     if file not in _hidden:
-        with _first_on_path(folder), _without_strangers(name, folder) as taken:
+        with _without_strangers(name, folder) as taken, _first_on_path(folder):
             importlib.invalidate_caches()
             module = importlib.import_module(name)
             if not taken:
@@ -109,13 +109,13 @@ def _first_on_path(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_strangers(name: str, folder: Path) -> Iterator[bool]:
-    """Take modules of another folder that have the name's first part out of sys.modules for a while.
+    """Take other modules that have this name, or another folder's package, out of sys.modules for a while.
 
     Yields whether there were any; then those imported meanwhile under that name do not stay.
     """
     first = name.partition(".")[0]
     owner = sys.modules.get(first)
-    if owner is None or _is_in(owner, folder):
+    if name not in sys.modules and (owner is None or _is_in(owner, folder)):
         yield False
         return
 

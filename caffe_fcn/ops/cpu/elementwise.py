@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..reference import ReferenceOps
 from . import threads
+
+FEW = 1 << 15  # values that one thread does sooner than two can start
 
 
 class CpuElementwise(ReferenceOps):
@@ -15,11 +18,20 @@ class CpuElementwise(ReferenceOps):
         """out = x where x > 0, else slope * x."""
         from ._elementwise_kernels import relu
 
-        threads.parallel(relu, x.size, x.reshape(-1), out.reshape(-1), x.dtype.type(slope))
+        _run(relu, slope, x, out)
 
     def relu_backward(self, x: Any, grad_out: Any, grad_x: Any, slope: float) -> None:
         """grad_x = grad_out where x > 0, else slope * grad_out (0 where x is NaN)."""
         from ._elementwise_kernels import relu_backward
 
-        flat = x.reshape(-1), grad_out.reshape(-1), grad_x.reshape(-1)
-        threads.parallel(relu_backward, x.size, *flat, x.dtype.type(slope))
+        _run(relu_backward, slope, x, grad_out, grad_x)
+
+
+def _run(kernel: Callable[..., None], slope: float, *arrays: Any) -> None:
+    """Call a kernel over contiguous arrays of one shape."""
+    flat = [array.reshape(-1) for array in arrays]
+    size, typed = flat[0].size, flat[0].dtype.type(slope)
+    if size <= FEW:
+        kernel(0, size, *flat, typed)
+    else:
+        threads.parallel(kernel, size, *flat, typed)

@@ -27,7 +27,7 @@ class ElementwiseOps:
 
     def relu_backward(self, x: Any, grad_out: Any, grad_x: Any, slope: float) -> None:
         """grad_x = grad_out where x > 0, else slope * grad_out (0 where x is NaN)."""
-        grad_x[...] = grad_out * ((x > 0) + slope * (x <= 0))
+        grad_x[...] = grad_out * ((x > 0) + slope * (x <= 0)).astype(x.dtype)
 
     def sigmoid(self, x: Any, out: Any) -> None:
         """out = 1 / (1 + exp(-x)), computed as Caffe does: exactly 0 for x below about -18."""
