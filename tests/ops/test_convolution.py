@@ -126,6 +126,7 @@ def test_blocks_do_not_change_values(monkeypatch, pixels):
     monkeypatch.setattr(blocked, "BLOCK", 1)
     monkeypatch.setattr(blocked, "PIXELS", pixels)
     monkeypatch.setattr(blocked, "TEMPORARY", 500)
+    monkeypatch.setattr(blocked, "SMALL", 0)
     monkeypatch.setattr(product, "TEMPORARY", 100)
     for key, value in passes(cpu_ops(), "odd everything", np.float64).items():
         np.testing.assert_allclose(value, whole[key], rtol=0, atol=1e-13, err_msg=key)

@@ -5,10 +5,12 @@ Numba's own parallel loops are not used: their default backend may not be entere
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,6 +18,9 @@ import numpy as np
 
 _pool: ThreadPoolExecutor | None = None
 _scratch = threading.local()
+_lock = threading.Lock()
+_users = 0  # of a BLAS limited to one thread
+_limit: Any = None
 
 
 def count() -> int:
@@ -33,36 +38,82 @@ def _start() -> ThreadPoolExecutor:
 
 
 def _forget() -> None:
-    global _pool
-    _pool = None
+    global _pool, _lock
+    _pool, _lock = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)  # threads do not survive a fork
 
 
-def parallel(kernel: Callable[..., None], total: int, *args: Any) -> None:
-    """Run ``kernel(start, stop, *args)`` over disjoint ranges that cover 0 ... total, one range per thread.
-
-    The kernel must release the GIL, not call `parallel` itself, and write to places that depend on the index alone,
-    so that the result does not depend on the number of threads. The first exception is raised after all ranges have
-    ended.
-    """
-    parts = min(count(), total)
-    if parts <= 1:
-        if total:
-            kernel(0, total, *args)
-        return
-    bounds = [total * i // parts for i in range(parts + 1)]
-    pool = _start()
-    others = [pool.submit(kernel, a, b, *args) for a, b in itertools.pairwise(bounds[1:])]
+def _run(jobs: Sequence[Callable[[], None]]) -> None:
+    """Run the jobs side by side, the first one in this thread; raise the first exception after all have ended."""
+    others = [_start().submit(job) for job in jobs[1:]]
     try:
-        kernel(0, bounds[1], *args)
+        jobs[0]()
     finally:
         errors = [other.exception() for other in others]
     for error in errors:
         if error is not None:
             raise error
+
+
+def parallel(kernel: Callable[..., None], total: int, *args: Any) -> None:
+    """Run ``kernel(start, stop, *args)`` over disjoint ranges that cover 0 ... total, one range per thread.
+
+    The kernel must release the GIL, not call anything of this module that starts threads, and write to places that
+    depend on the index alone, so that the result does not depend on the number of threads.
+    """
+    parts = min(count(), total)
+    bounds = [total * i // parts for i in range(parts + 1)] if parts else []
+    jobs = [functools.partial(kernel, a, b, *args) for a, b in itertools.pairwise(bounds)]
+    if jobs:
+        _run(jobs)
+
+
+def each(function: Callable[[int], None], total: int, alone: bool = False) -> None:
+    """Call ``function(index)`` for every index below total; threads take the next one when they are ready.
+
+    Within the calls NumPy's matrix products use one thread. `alone` says that threads are not worth their start:
+    the calls are made one after the other. The function obeys the rules for a kernel of `parallel`.
+    """
+    workers = 1 if alone else min(count(), total)
+    if workers <= 1:
+        for index in range(total):
+            function(index)
+        return
+    indices = iter(range(total))  # taking the next one is atomic
+
+    def work() -> None:
+        for index in indices:
+            function(index)
+
+    with _one_blas_thread():
+        _run([work] * workers)
+
+
+@contextlib.contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Let BLAS use one thread per caller; counts its users, since the number is one for the whole process."""
+    global _users, _limit
+    with _lock:
+        _users += 1
+        if _users == 1:
+            _limit = _blas().limit(limits=1)
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                _limit.restore_original_limits()
+
+
+@functools.cache
+def _blas() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -6,19 +6,21 @@ Convolutional Neural Networks for Document Processing, 2006.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ...reference.convolution import Geometry
 from .. import threads
 
-BLOCK = 4 << 20  # bytes of columns that are aimed at
-LARGEST = 64 << 20  # bytes of columns that are never passed, but for a single pixel
-PIXELS = 512  # of a block at least, as long as LARGEST allows: a product of fewer wastes time on reading the weight
-TEMPORARY = 8 << 20  # bytes of a weight gradient before it is added
+BLOCK = 1 << 20  # bytes of columns that are aimed at, per thread
+LARGEST = 32 << 20  # bytes of columns that are never passed, but for a single pixel
+PIXELS = 192  # of a block at least, as long as LARGEST allows: a product of fewer wastes time on reading the weight
+TEMPORARY = 4 << 20  # bytes of a weight gradient before it is added, per thread
+ROWS = 512  # rows of columns that a thread makes at a time in the backward passes, at most
+SMALL = 4_000_000  # multiplications that are not worth starting threads
 
 
 def fits(x: tuple[int, ...], out: tuple[int, ...], geometry: Geometry) -> bool:
@@ -68,13 +70,24 @@ def pixels(x: np.ndarray, group: int) -> np.ndarray:
     return x.reshape(x.shape[0], group, x.shape[1] // group, math.prod(x.shape[2:]))
 
 
-def blocks(total: int, rows: int, itemsize: int) -> Iterator[slice]:
-    """Split `total` pixels into even parts whose columns of `rows` values each keep to the limits above."""
-    room = max(1, LARGEST // (rows * itemsize))
-    most = min(max(PIXELS, BLOCK // (rows * itemsize)), room)
+def parts(total: int, most: int) -> list[slice]:
+    """Split `total` things into even parts of at most `most`, a multiple of the number of threads if several."""
     count = -(-total // most)
-    for index in range(count):
-        yield slice(total * index // count, total * (index + 1) // count)
+    if count > 1:
+        count = min(total, -(-count // threads.count()) * threads.count())
+    return [slice(total * index // count, total * (index + 1) // count) for index in range(count)]
+
+
+def blocks(total: int, rows: int, itemsize: int) -> list[slice]:
+    """Split `total` pixels into parts whose columns of `rows` values each keep to the limits above."""
+    room = max(1, LARGEST // (rows * itemsize))
+    return parts(total, min(max(PIXELS, BLOCK // (rows * itemsize)), room))
+
+
+def spans(channels: int, shape: Frame, most: int) -> list[slice]:
+    """Split input channels so that every thread has some and none makes more than `most` rows of columns."""
+    share = -(-channels // threads.count())
+    return parts(channels, max(1, min(share, most // shape.taps)))
 
 
 def columns(x: np.ndarray, part: slice, shape: Frame) -> np.ndarray:
@@ -82,55 +95,74 @@ def columns(x: np.ndarray, part: slice, shape: Frame) -> np.ndarray:
     from .column_kernels import im2col
 
     result = threads.scratch("columns", (x.shape[0] * shape.taps, part.stop - part.start), x.dtype)
-    threads.parallel(im2col, x.shape[0], x, result, part.start, *shape.steps)
+    im2col(0, x.shape[0], x, result, part.start, *shape.steps)
     return result
 
 
+def matrices(weight: np.ndarray, group: int) -> np.ndarray:
+    """View (O, C/G, *kernel) as (G, O/G, K)."""
+    return weight.reshape(group, weight.shape[0] // group, math.prod(weight.shape[1:]))
+
+
+def is_small(weight: np.ndarray, out: np.ndarray) -> bool:
+    """Is the whole convolution too little work for threads?"""
+    return weight.size * (out.size // max(1, out.shape[1])) < SMALL
+
+
 def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.ndarray, geometry: Geometry) -> None:
-    """Write the convolution."""
+    """Write the convolution: threads share the blocks or, when there are too few, the outputs of a block."""
     shape, group = frame(out.shape, geometry), geometry.group
-    weights = weight.reshape(group, weight.shape[0] // group, math.prod(weight.shape[1:]))  # (G, O/G, K)
+    images, results, weights = volumes(x, group), pixels(out, group), matrices(weight, group)
     biases = None if bias is None else bias.reshape(group, -1, 1)
-    for image, result in zip(volumes(x, group), pixels(out, group), strict=True):
-        for part in blocks(shape.pixels, weights.shape[2], x.itemsize):
-            for index in range(group):
-                target = result[index, :, part]
-                np.matmul(weights[index], columns(image[index], part, shape), out=target)
-                if biases is not None:
-                    target += biases[index]
+    outputs, alone = weights.shape[1], is_small(weight, out)
+    work = list(itertools.product(range(len(x)), range(group), blocks(shape.pixels, weights.shape[2], x.itemsize)))
+    ways = 1 if alone or len(work) >= threads.count() else min(outputs, threads.count())
+    tasks = [(*item, rows) for item in work for rows in parts(outputs, -(-outputs // ways))]
+
+    def task(number: int) -> None:
+        image, index, part, rows = tasks[number]
+        target = results[image, index, rows, part]
+        np.matmul(weights[index, rows], columns(images[image, index], part, shape), out=target)
+        if biases is not None:
+            target += biases[index, rows]
+
+    threads.each(task, len(tasks), alone)
 
 
 def backward_data(grad_out: np.ndarray, weight: np.ndarray, grad_x: np.ndarray, geometry: Geometry) -> None:
-    """Write the gradient of the input."""
+    """Write the gradient of the input: threads share images and input channels."""
     from .column_kernels import col2im
 
-    shape, group = frame(grad_out.shape, geometry), geometry.group
-    weights = weight.reshape(group, weight.shape[0] // group, math.prod(weight.shape[1:]))
-    rows = weights.shape[2]
-    grad_x[...] = 0
-    for grads, image in zip(pixels(grad_out, group), volumes(grad_x, group), strict=True):
-        for part in blocks(shape.pixels, rows, grad_x.itemsize):
-            for index in range(group):
-                cols = threads.scratch("columns", (rows, part.stop - part.start), grad_x.dtype)
-                np.matmul(weights[index].T, grads[index, :, part], out=cols)
-                threads.parallel(col2im, image.shape[1], image[index], cols, part.start, *shape.steps)
+    shape, group, taps = frame(grad_out.shape, geometry), geometry.group, geometry.taps
+    images, grads, weights = volumes(grad_x, group), pixels(grad_out, group), matrices(weight, group)
+    tasks = list(itertools.product(range(len(grad_x)), range(group), spans(images.shape[2], shape, ROWS)))
+
+    def task(number: int) -> None:
+        image, index, span = tasks[number]
+        target = images[image, index, span]
+        target[...] = 0
+        matrix = weights[index, :, span.start * taps:span.stop * taps].T
+        for part in blocks(shape.pixels, len(matrix), grad_x.itemsize):
+            cols = threads.scratch("columns", (len(matrix), part.stop - part.start), grad_x.dtype)
+            np.matmul(matrix, grads[image, index, :, part], out=cols)
+            col2im(0, len(target), target, cols, part.start, *shape.steps)
+
+    threads.each(task, len(tasks), is_small(weight, grad_out))
 
 
 def backward_weight(x: np.ndarray, grad_out: np.ndarray, grad_weight: np.ndarray, geometry: Geometry) -> None:
-    """Add the gradient of the weight, some input channels at a time."""
-    shape, group = frame(grad_out.shape, geometry), geometry.group
-    totals = grad_weight.reshape(group, grad_weight.shape[0] // group, math.prod(grad_weight.shape[1:]))
-    step = max(1, TEMPORARY // max(1, totals.shape[1] * shape.taps * x.itemsize))  # input channels
-    for image, grads in zip(volumes(x, group), pixels(grad_out, group), strict=True):
-        for index in range(group):
-            for channel in range(0, image.shape[1], step):
-                _add_gradient(image[index, channel:channel + step], grads[index], shape,
-                              totals[index, :, channel * shape.taps:(channel + step) * shape.taps])
+    """Add the gradient of the weight: threads share input channels, so that images are added in their order."""
+    shape, group, taps = frame(grad_out.shape, geometry), geometry.group, geometry.taps
+    images, grads, totals = volumes(x, group), pixels(grad_out, group), matrices(grad_weight, group)
+    most = min(ROWS, TEMPORARY // (totals.shape[1] * x.itemsize))
+    tasks = list(itertools.product(range(group), spans(images.shape[2], shape, most)))
 
+    def task(number: int) -> None:
+        index, span = tasks[number]
+        total = totals[index, :, span.start * taps:span.stop * taps]
+        product = threads.scratch("product", total.shape, total.dtype)
+        for image, part in itertools.product(range(len(x)), blocks(shape.pixels, total.shape[1], x.itemsize)):
+            np.matmul(grads[image, index, :, part], columns(images[image, index, span], part, shape).T, out=product)
+            total += product
 
-def _add_gradient(image: np.ndarray, grads: Any, shape: Frame, total: np.ndarray) -> None:
-    """Add to total (O, C * taps) the part that the channels (C, depth, height, width) of one image give."""
-    product = threads.scratch("product", total.shape, total.dtype)
-    for part in blocks(shape.pixels, total.shape[1], image.itemsize):
-        np.matmul(grads[:, part], columns(image, part, shape).T, out=product)
-        total += product
+    threads.each(task, len(tasks), is_small(grad_weight, grad_out))
