@@ -11,10 +11,10 @@ from typing import Any
 
 from .. import mode, ops
 from ..blob import Blob
-from ..errors import DivergedError
 from ..memory import Head
 from ..net import Net
 from .build import build_test_nets, build_train_net
+from .diverged import diverged
 from .gradient import clip, pieces, regularize
 from .lr_policy import LearningRate
 from .options import SolverOptions
@@ -58,6 +58,7 @@ class Solver:
         self._iter = 0
         self._rate = LearningRate(source.param)
         self._callbacks: list[tuple[Callable[[], Any], Callable[[], Any]]] = []
+        self._listeners: list[Callable[[str, dict[str, Any]], Any]] = []
         self._action: Callable[[], str | None] = lambda: None
         self._stopped = False
         learnable = self._net._wiring.params.learnable
@@ -119,6 +120,19 @@ class Solver:
         """Call `on_start()` before and `on_gradients_ready()` after the passes of every iteration."""
         self._callbacks.append((on_start, on_gradients_ready))
 
+    def add_listener(self, listener: Callable[[str, dict[str, Any]], Any]) -> None:
+        """Call `listener(event, facts)` when something has happened; `facts` always has the key "iter".
+
+        "iteration"  loss (of its passes, unsmoothed), smoothed_loss, lr
+        "test"       net (index of the test net), scores (name of the output -> flat float32 array)
+        "snapshot"   files (names, the weights first)
+        """
+        self._listeners.append(listener)
+
+    def _tell(self, event: str, **facts: Any) -> None:
+        for listener in self._listeners:
+            listener(event, {"iter": self._iter, **facts})
+
     def set_action_function(self, action: Callable[[], str | None]) -> None:
         """Ask `action()` after every iteration and test batch: "snapshot", "stop", or None to go on."""
         self._action = action
@@ -162,12 +176,12 @@ class Solver:
             self._net._backward(last, 0)
         loss /= self.param_message.iter_size
         if self.options.stop_on_nan and not math.isfinite(loss):
-            raise DivergedError(f"iteration {self._iter}: the loss is {loss}; the parameters are those before it. "
-                                "Try a lower base_lr, clip_gradients, or look for bad inputs")
+            raise diverged(self._net, self._iter, loss)
         self._report.passes_done(loss)
         for _, on_gradients_ready in self._callbacks:
             on_gradients_ready()
-        self.apply_update()
+        rate = self._update()
+        self._tell("iteration", loss=loss, smoothed_loss=self._report.smoothed, lr=rate)
 
     def solve(self, resume_file: str | os.PathLike[str] | None = None) -> None:
         """Train up to `max_iter`, from a state file if one is given; write a snapshot at the end."""
@@ -192,19 +206,23 @@ class Solver:
 
     def _test(self) -> None:
         for index, net in enumerate(self._test_nets):
-            if self._stopped:
-                return
             net.share_with(self._net)
             scores = run_tests(self, index)
             if scores is None:
                 self._stopped = True
-            elif index == 0:
+                return
+            if index == 0:
                 self._snapshots.keep_best(scores)
+            self._tell("test", net=index, scores=scores)
 
     # updates
 
     def apply_update(self) -> None:
         """Update the parameters from their diffs, which hold the update afterwards; count the iteration."""
+        self._update()
+
+    def _update(self) -> float:
+        """Do it and return the rate that was used: asking for it again could move the counter of `multistep`."""
         rate = self._rate(self._iter)
         if self._is_due(self.param_message.display):
             logger.info("Iteration %d, lr = %g", self._iter, rate)
@@ -215,6 +233,7 @@ class Solver:
             self._update_blob(i, rate * lr_mult, self.param_message.weight_decay * decay_mult)
         self._report.updated()
         self._iter += 1
+        return rate
 
     def _update_blob(self, index: int, rate: float, decay: float) -> None:
         learnable = self._net._wiring.params.learnable
@@ -244,7 +263,7 @@ class Solver:
         With `snapshot_format: HDF5` both names end with ``.h5``. Each file is written under another name first, the
         weights before the state that names them. Raises FileAccessError; earlier snapshots are then untouched.
         """
-        self._snapshots.write()
+        self._tell("snapshot", files=self._snapshots.write())
 
     def restore(self, state_file: str | os.PathLike[str]) -> None:
         """Go back to a snapshot: iteration, history, and the weights that the state file names (if any).

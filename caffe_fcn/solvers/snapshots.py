@@ -11,10 +11,12 @@ import numpy as np
 from ..errors import MissingFileError, WeightsError
 from ..formats import hdf5, solverstate
 from ..formats.solverstate import SolverState
+from ..memory import Head
 from ..proto import caffe_pb2
 from . import run_state
 
 if TYPE_CHECKING:
+    from ..blob import Blob
     from .base import Solver
 
 logger = logging.getLogger("caffe_fcn")
@@ -33,23 +35,27 @@ class Snapshots:
         """The file of this iteration's snapshot that ends with `suffix`."""
         return f"{self.solver.param_message.snapshot_prefix}_iter_{self.solver.iter}{suffix}"
 
-    def write(self) -> None:
-        """Write weights, then the state that names them; then forget snapshots that are too old to keep."""
+    def write(self) -> list[str]:
+        """Write weights, then the state that names them; then forget snapshots that are too old to keep.
+
+        Returns the names of the files, the weights first.
+        """
         solver = self.solver
         ending = solverstate.SUFFIX_HDF5 if self._uses_hdf5 else ""
         weights, state = self.name(f".caffemodel{ending}"), self.name(f".solverstate{ending}")
-        logger.info("Snapshotting to %s file %s",
-                    "HDF5" if ending else "binary proto", weights)
+        kind = "HDF5" if ending else "binary proto"
+        logger.info("Snapshotting to %s file %s", kind, weights)
         save_weights(solver, weights)
-        logger.info("Snapshotting solver state to %s file %s", "HDF5" if ending else "binary proto", state)
+        logger.info("Snapshotting solver state to %s file %s", kind, state)
         files = [weights, state]
         if solver.options.run_state:
             files.append(run_state.path_beside(state))
             run_state.write(solver, files[-1])
-        solverstate.write(state, solver.iter, weights, [blob.data for blob in solver.history],
+        solverstate.write(state, solver.iter, weights, list(map(_untouched, solver.history)),
                           solver._rate.current_step)
         self._written = [old for old in self._written if old != files] + [files]
         self._forget()
+        return files
 
     @property
     def _uses_hdf5(self) -> bool:
@@ -123,6 +129,11 @@ class Snapshots:
         if self._misfits:
             raise WeightsError(f"the restored state does not fit the net: history {self._misfits[0]} has another "
                                "number of values than its parameter; restore a state of this net")
+
+
+def _untouched(blob: Blob) -> np.ndarray:
+    """The values of a history array; those of frozen parameters stay without memory."""
+    return np.zeros(blob.shape, blob.dtype) if blob.memories[0].head is Head.NONE else blob.data
 
 
 def save_weights(solver: Solver, path: str) -> None:
