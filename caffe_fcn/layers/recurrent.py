@@ -118,7 +118,7 @@ class Recurrent(Layer):
     def _drive(self, bottom: Blobs) -> Any:
         """What the inputs add to each step: (T, N, R)."""
         x, weight, bias = bottom[0].array, self.blobs[0].array, self.blobs[1].array
-        drive = (x.reshape(-1, weight.shape[1]) @ weight.T + bias).reshape(*x.shape[:2], -1)
+        drive = (x.reshape(-1, weight.shape[1]) @ weight.T + bias).reshape(*x.shape[:2], bias.size)
         if self.static:
             weight = self.blobs[2].array
             drive += bottom[2].array.reshape(-1, weight.shape[1]) @ weight.T

@@ -87,12 +87,13 @@ def check_gradient(
     moved = range(len(x)) if only is None else only
     way_x = [rng.normal(size=v.shape) if i in moved else np.zeros(v.shape) for i, v in enumerate(x)]
     way_p = [rng.normal(size=v.shape) for v in params]
-    weights = [rng.normal(size=blob.shape) for blob in built.top]
 
     def evaluate(distance: float, **also: Any) -> Run:
         mode.set_random_seed(seed)
         return run_layer(prototxt, [v + distance * way for v, way in zip(x, way_x, strict=True)],
                          params=[v + distance * way for v, way in zip(params, way_p, strict=True)], **more, **also)
+
+    weights = [rng.normal(size=blob.shape) for blob in evaluate(0).top]
 
     def value(distance: float) -> float:
         return sum(float((w * blob.data).sum()) for w, blob in zip(weights, evaluate(distance).top, strict=True))
