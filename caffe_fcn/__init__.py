@@ -1,24 +1,43 @@
 """Runs, trains and edits Caffe's fully convolutional nets without Caffe.
 
-`import caffe` gives the same objects under the name that scripts use.
+`import caffe` gives the same objects under the name that scripts use. Names are loaded when first asked for, so
+that the small commands start without the engine.
 """
 
-from .blob import Blob
-from .layers import Layer, layer_type_list, register
-from .mode import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
-from .net import Net
-from .solvers import (
-    AdaDeltaSolver,
-    AdaGradSolver,
-    AdamSolver,
-    NesterovSolver,
-    RMSPropSolver,
-    SGDSolver,
-    get_solver,
-)
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .blob import Blob
+    from .data.python_layers import prefetch
+    from .layers import Layer, layer_type_list, register
+    from .mode import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
+    from .net import Net
+    from .solvers import (
+        AdaDeltaSolver,
+        AdaGradSolver,
+        AdamSolver,
+        NesterovSolver,
+        RMSPropSolver,
+        SGDSolver,
+        get_solver,
+    )
 
 TRAIN, TEST = 0, 1
 __version__ = "0.1.0"
+
+_HOMES = {
+    "blob": ("Blob",),
+    "data.python_layers": ("prefetch",),
+    "layers": ("Layer", "layer_type_list", "register"),
+    "mode": ("set_device", "set_mode_cpu", "set_mode_gpu", "set_random_seed"),
+    "net": ("Net",),
+    "solvers": ("AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "NesterovSolver", "RMSPropSolver", "SGDSolver",
+                "get_solver"),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "TEST",
@@ -35,9 +54,22 @@ __all__ = [
     "__version__",
     "get_solver",
     "layer_type_list",
+    "prefetch",
     "register",
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
     "set_random_seed",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'caffe_fcn' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
