@@ -101,3 +101,7 @@ class FileAccessError(CaffeFcnError, OSError):
 
 class DivergedError(CaffeFcnError, FloatingPointError):
     """Training whose loss is no longer a finite number; the message names the iteration."""
+
+
+class ArrayError(CaffeFcnError, ValueError, RuntimeError):
+    """An array that a layer cannot take (the original raises RuntimeError, Python users expect ValueError)."""

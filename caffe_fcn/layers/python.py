@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..data.python_layers import run_ahead, wanted_depth
 from ..errors import LayerError
 from .base import Layer, LayerContext
 from .registry import register
@@ -38,6 +39,8 @@ class Python(Layer):
         if not hasattr(layer, "blobs"):
             raise LayerError(f"the __init__ of {p.module}.{p.layer} must call super().__init__(param); better, let "
                              "setup do its work")
+        if not param.bottom:
+            run_ahead(layer, wanted_depth(layer, param))
         return layer
 
 

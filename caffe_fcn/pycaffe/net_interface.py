@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..blob import Blob, BlobVec
+from ..errors import ArrayError
 
 if TYPE_CHECKING:
     from ..layers.base import Layer
@@ -170,6 +171,21 @@ class NetInterface:
             if np.shape(value)[:1] != blob.shape[:1]:
                 raise ValueError(f"{word} is not batch sized: '{name}' has {np.shape(value)}, the blob {blob.shape}")
             getattr(blob, half)[...] = value
+
+    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
+        """Let the net's first layer, a MemoryData layer, go through these arrays from the next forward on.
+
+        data    (M, C, H, W) float32, C contiguous; M a multiple of the layer's batch size
+        labels  (M,) or (M, 1, 1, 1) float32
+
+        Raises ArrayError for other arrays, and when the first layer is of another type.
+        """
+        from ..layers.memory_data import MemoryData
+
+        first = self.layers[0] if self.layers else None
+        if not isinstance(first, MemoryData):
+            raise ArrayError("set_input_arrays may only be called if the first layer is a MemoryDataLayer")
+        first.set_arrays(data, labels)
 
     def forward_all(self, blobs: list[str] | None = None, **kwargs: Any) -> dict[str, np.ndarray]:
         """Run all of the given inputs through the net in batches; the last one is padded with zeros.

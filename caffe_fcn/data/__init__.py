@@ -1,0 +1,1 @@
+"""Feeding nets: reading records, transforming images, making batches ahead of time."""
