@@ -10,6 +10,9 @@ ROOT = Path(__file__).parent
 ALIAS = "caffe_fcn/alias"
 COMMANDS = {
     "caffe-fcn": "main",
+    "compute_image_mean": "compute_image_mean",
+    "convert_imageset": "convert_imageset",
+    "extract_features": "extract_features",
     "upgrade_net_proto_binary": "upgrade_net_proto_binary",
     "upgrade_net_proto_text": "upgrade_net_proto_text",
     "upgrade_solver_proto_text": "upgrade_solver_proto_text",

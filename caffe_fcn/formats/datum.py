@@ -38,13 +38,3 @@ def to_array(datum: Any, where: str, color: bool | None = None) -> np.ndarray:
                           f"{' (an image file? then `encoded` must be set)' if datum.data else ''}")
     return values.reshape(shape)
 
-
-def from_array(image: np.ndarray, label: int) -> Any:
-    """A raw Datum of an image (channels, height, width): uint8 as bytes, other types as floats."""
-    datum = caffe_pb2.Datum(label=label, encoded=False)
-    datum.channels, datum.height, datum.width = image.shape
-    if image.dtype == np.uint8:
-        datum.data = image.tobytes()
-    else:
-        datum.float_data.extend(np.asarray(image, np.float32).ravel().tolist())
-    return datum
