@@ -34,4 +34,5 @@ def get_solver(solver_file: str | os.PathLike[str] | Any, **options: Any) -> Sol
 
     `options` are those of SolverOptions. Raises PrototxtError for an unknown type, and as Solver does.
     """
-    return chosen_class(read_source(solver_file))(solver_file, **options)
+    source = read_source(solver_file)
+    return chosen_class(source)(source, **options)

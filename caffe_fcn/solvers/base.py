@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import mode, ops
 from ..blob import Blob
 from ..memory import Head
@@ -229,8 +231,9 @@ class Solver:
         clip(self._net._wiring.params.learnable, self.param_message.clip_gradients)
         self._snapshots.check_history()
         params = self._net._wiring.params
-        for i, (lr_mult, decay_mult) in enumerate(zip(params.lr_mults, params.decay_mults, strict=True)):
-            self._update_blob(i, rate * lr_mult, self.param_message.weight_decay * decay_mult)
+        with np.errstate(all="ignore"):  # numbers that are not finite are the loss's business
+            for i, (lr_mult, decay_mult) in enumerate(zip(params.lr_mults, params.decay_mults, strict=True)):
+                self._update_blob(i, rate * lr_mult, self.param_message.weight_decay * decay_mult)
         self._report.updated()
         self._iter += 1
         return rate

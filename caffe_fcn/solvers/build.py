@@ -10,7 +10,7 @@ from ..errors import MissingFileError
 from ..net import Net
 from ..proto import caffe_pb2
 from ..proto.upgrade import read_net
-from .source import TRAIN_NET_FIELDS, SolverSource
+from .source import TRAIN_NET_FIELDS, SolverSource, beside_hint
 
 logger = logging.getLogger("caffe_fcn")
 
@@ -59,10 +59,8 @@ def _net_source(source: SolverSource, field: str, index: int | None = None) -> _
 def _read_net(source: SolverSource, name: str, path: tuple[Any, ...]) -> Any:
     if os.path.exists(name):
         return read_net(name)
-    beside = os.path.join(os.path.dirname(source.file or ""), name)
-    hint = f"; '{beside}' exists: start from the folder for which the solver was written" * os.path.exists(beside)
-    raise MissingFileError(f"{source.place(*path)}there is no net file '{name}' (looked from '{os.getcwd()}'){hint}",
-                           name)
+    raise MissingFileError(f"{source.place(*path)}there is no net file '{name}' (looked from '{os.getcwd()}')"
+                           f"{beside_hint(name, source.file)}", name)
 
 
 def _build(source: SolverSource, net: _NetSource, phase: int, overlay: Any) -> Net:
@@ -85,5 +83,5 @@ def _load_weights(source: SolverSource, net: Net) -> None:
                 raise source.error(f"an empty file name in weights: '{names}' (a comma too many?)", "weights", i)
             if not os.path.exists(name):
                 raise MissingFileError(f"{source.place('weights', i)}there is no weights file '{name}' (looked from "
-                                       f"'{os.getcwd()}')", name)
+                                       f"'{os.getcwd()}'){beside_hint(name, source.file)}", name)
             net.copy_from(name)

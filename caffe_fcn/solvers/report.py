@@ -101,9 +101,16 @@ class Report:
                         _mean_abs(blob.data))
 
     def _debug_backward(self, i: int) -> None:
-        wiring = self.solver.net._wiring
-        if not self._debugs or not wiring.layer_backward[i]:
+        if not self._debugs:
             return
+        wiring = self.solver.net._wiring
+        if wiring.layer_backward[i]:
+            self._debug_layer_backward(i)
+        if i == 0:
+            self._debug_params()
+
+    def _debug_layer_backward(self, i: int) -> None:
+        wiring = self.solver.net._wiring
         for k, backward in zip(wiring.bottom_ids[i], wiring.bottom_backward[i], strict=True):
             if backward:
                 logger.info("    [Backward] Layer %s, bottom blob %s diff: %g", wiring.layer_names[i],
@@ -113,6 +120,13 @@ class Report:
             if learns:
                 logger.info("    [Backward] Layer %s, param blob %d diff: %g", wiring.layer_names[i], k,
                             _mean_abs(blob.diff))
+
+    def _debug_params(self) -> None:
+        blobs = self.solver.net._wiring.params.learnable
+        halves = [blob.data for blob in blobs], [blob.diff for blob in blobs]
+        sums = [sum(float(np.abs(values).sum()) for values in half) for half in halves]
+        norms = [sum(float(np.vdot(values, values)) for values in half) ** 0.5 for half in halves]
+        logger.info("    [Backward] All net params (data, diff): L1 norm = (%g, %g); L2 norm = (%g, %g)", *sums, *norms)
 
     def updated(self) -> None:
         """The parameters were updated; their diffs hold the updates."""

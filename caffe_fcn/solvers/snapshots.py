@@ -14,6 +14,7 @@ from ..formats.solverstate import SolverState
 from ..memory import Head
 from ..proto import caffe_pb2
 from . import run_state
+from .source import beside_hint
 
 if TYPE_CHECKING:
     from ..blob import Blob
@@ -43,14 +44,17 @@ class Snapshots:
         solver = self.solver
         ending = solverstate.SUFFIX_HDF5 if self._uses_hdf5 else ""
         weights, state = self.name(f".caffemodel{ending}"), self.name(f".solverstate{ending}")
+        beside = run_state.path_beside(state)
+        if not solver.options.run_state and os.path.exists(beside):
+            os.unlink(beside)  # of an earlier run: it must not be taken for this one's
         kind = "HDF5" if ending else "binary proto"
         logger.info("Snapshotting to %s file %s", kind, weights)
         save_weights(solver, weights)
         logger.info("Snapshotting solver state to %s file %s", kind, state)
         files = [weights, state]
         if solver.options.run_state:
-            files.append(run_state.path_beside(state))
-            run_state.write(solver, files[-1])
+            files.append(beside)
+            run_state.write(solver, beside)
         solverstate.write(state, solver.iter, weights, list(map(_untouched, solver.history)),
                           solver._rate.current_step)
         self._written = [old for old in self._written if old != files] + [files]
@@ -97,7 +101,8 @@ class Snapshots:
         if state.learned_net is not None:
             if not os.path.exists(state.learned_net):
                 raise MissingFileError(f"{file} names the weights '{state.learned_net}', which are not there (looked "
-                                       f"from '{os.getcwd()}')", state.learned_net)
+                                       f"from '{os.getcwd()}'){beside_hint(state.learned_net, file)}",
+                                       state.learned_net)
             solver.net.copy_from(state.learned_net)
         self._misfits = []
         for index, (blob, stored) in enumerate(zip(solver.history, state.history, strict=True)):

@@ -46,8 +46,10 @@ class SolverSource(NamedTuple):
 def read_source(solver: str | os.PathLike[str] | Any) -> SolverSource:
     """Read a solver file (upgraded, `snapshot_prefix` completed), or take a copy of a SolverParameter.
 
-    Raises MissingFileError or PrototxtError.
+    What was read already is returned as it is. Raises MissingFileError or PrototxtError.
     """
+    if isinstance(solver, SolverSource):
+        return solver
     if isinstance(solver, caffe_pb2.SolverParameter):
         param = caffe_pb2.SolverParameter()
         param.CopyFrom(solver)
@@ -144,6 +146,12 @@ def check_snapshot_folder(source: SolverSource) -> None:
             f"{source.place('snapshot_prefix')}cannot write snapshots '{prefix}_iter_...': {error.strerror}; make sure "
             f"that the folder '{folder}' exists (looked from '{os.getcwd()}') and is writable", prefix, error.errno
         ) from error
+
+
+def beside_hint(name: str, file: str | None) -> str:
+    """For the end of messages that a file is missing: it may lie beside the file that names it."""
+    beside = os.path.join(os.path.dirname(file or ""), name)
+    return f"; '{beside}' exists: start from the folder that the paths were written for" * os.path.exists(beside)
 
 
 def _hint(word: str, known: Iterable[str]) -> str:

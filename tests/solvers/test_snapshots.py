@@ -297,5 +297,11 @@ def test_run_state_of_another_net(make, folder):
         solver.restore("s_iter_0.solverstate")
 
 
+def test_run_state_of_an_earlier_run_does_not_outlive_its_snapshot(make, folder):
+    make(run_state=True).snapshot()
+    make().snapshot()
+    assert not (folder / "s_iter_0.runstate").exists()
+
+
 def test_run_state_lies_beside_both_formats():
     assert run_state.path_beside("a/s_iter_3.solverstate") == run_state.path_beside("a/s_iter_3.solverstate.h5")

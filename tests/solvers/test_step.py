@@ -95,6 +95,8 @@ def test_debug_info(make, log):
     assert "    [Forward] Layer fc, param blob 1 data: 0.25" in lines
     first = next(line for line in lines if "Backward" in line)
     assert first.startswith("    [Backward] Layer loss, bottom blob y diff:")
+    assert [line.split(";")[0] for line in lines if "All net params" in line] == [
+        "    [Backward] All net params (data, diff): L1 norm = (3.5, 2.25)"]
     assert [line.split(" data:")[0] for line in lines if "Update" in line] == [
         "    [Update] Layer fc, param 0", "    [Update] Layer fc, param 1"]  # of iteration 0 only
 
