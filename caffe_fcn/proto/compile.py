@@ -1,16 +1,16 @@
-"""Compile ``proto/caffe.proto`` into ``caffe.desc`` beside this file: ``python -m caffe_fcn.proto.compile``.
+"""Compile ``proto/*.proto`` into ``*.desc`` beside this file: ``python -m caffe_fcn.proto.compile``.
 
 Needs the package grpcio-tools, which brings protoc; using the result does not.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[2] / "proto" / "caffe.proto"
+SOURCES = Path(__file__).resolve().parents[2] / "proto"
 TARGET = Path(__file__).with_name("caffe.desc")
+FORKS = Path(__file__).with_name("forks.desc")
 
 
 def compile_proto(source: Path) -> bytes:
@@ -29,4 +29,5 @@ def compile_proto(source: Path) -> bytes:
 
 
 if __name__ == "__main__":
-    TARGET.write_bytes(compile_proto(Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCE))
+    for target in (TARGET, FORKS):
+        target.write_bytes(compile_proto(SOURCES / f"{target.stem}.proto"))

@@ -9,6 +9,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from . import forks
 from .schema import is_repeated
 
 _SHORT_ESCAPES = {b"\n": r"\n", b"\r": r"\r", b"\t": r"\t", b'"': r"\"", b"'": r"\'", b"\\": r"\\"}
@@ -18,13 +19,14 @@ _ESCAPED = re.compile(rb"[^ -~]|[\"'\\]")
 def to_text(message: Any) -> str:
     """Return the text of a message: fields in the order of their numbers, ASCII only, a newline at the end.
 
-    Fields that the schema does not know are left out.
+    Fields that neither Caffe's schema nor that of the forks knows are left out.
     """
     return "".join(f"{line}\n" for line in _lines(message, ""))
 
 
 def _lines(message: Any, indent: str) -> Iterator[str]:
-    for field, value in message.ListFields():
+    shown = forks.extended(message) if forks.has_fork_fields(message) else message
+    for field, value in shown.ListFields():
         for item in value if is_repeated(field) else [value]:
             if field.message_type is None:
                 yield f"{indent}{field.name}: {_scalar(field, item)}"

@@ -15,6 +15,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 
 from ..errors import MissingFileError, PrototxtError
+from . import forks
 from .schema import is_repeated
 from .tokens import Source, Token, string_value
 
@@ -40,10 +41,21 @@ def parse(text: str, message: Any, file: str | None = None, positions: Positions
 
     `file` is the name that errors show. `positions`, if given, receives (line, column) of every field, by its path
     in the message: ``("layer", 3)``, ``("layer", 3, "pooling_param", "stride")``, ``("layer", 3, "bottom", 0)``.
-    Bytes of a string that are not UTF-8 are kept, as ``bytes``. Raises PrototxtError.
+    Bytes of a string that are not UTF-8 are kept, as ``bytes``. A text with fields of a well-known fork is read
+    with these (see :mod:`.forks`). Raises PrototxtError.
     """
     message.Clear()
-    _Parser(Source(text, file), positions).parse(message)
+    try:
+        _Parser(Source(text, file), positions).parse(message)
+    except UnknownNameError as error:
+        if not forks.may_hold(message) or error.name not in forks.names():
+            raise
+        shown = forks.message_class(message.DESCRIPTOR.name)()
+        message.Clear()
+        if positions is not None:
+            positions.clear()
+        _Parser(Source(text, file), positions).parse(shown)
+        forks.carry(shown, message, file)
     return message
 
 
@@ -64,6 +76,14 @@ def parse_file(path: str | os.PathLike[str], message_class: Any, positions: Posi
         raise MissingFileError(f"cannot open file '{name}': {error.strerror}", name) from error
     # Comments may be in any encoding, and a string keeps bytes that are not UTF-8.
     return parse(data.decode("utf-8", "surrogateescape"), message_class(), name, positions)
+
+
+class UnknownNameError(PrototxtError):
+    """A field or an enum value that the schema does not have; `name` is what the text has."""
+
+    def __init__(self, error: PrototxtError, name: str) -> None:
+        Exception.__init__(self, *error.args)
+        self.file, self.line, self.column, self.name = error.file, error.line, error.column, name
 
 
 class _Parser:
@@ -137,7 +157,8 @@ class _Parser:
         names = message.DESCRIPTOR.fields_by_name
         if token.text not in names:
             kind = message.DESCRIPTOR.name
-            raise self._error(f"{kind} has no field '{token.text}'{did_you_mean(token.text, names)}", token)
+            error = self._error(f"{kind} has no field '{token.text}'{did_you_mean(token.text, names)}", token)
+            raise UnknownNameError(error, token.text)
         return token
 
     def _field(self, message: Any, field: Any, name: Token, path: FieldPath) -> None:
@@ -254,7 +275,8 @@ class _Parser:
                 return values[token.text].number
             known = f" ({', '.join(values)})" if len(values) <= _LONGEST_LIST else ""
             hint = did_you_mean(token.text, values)
-            raise self._error(f"'{token.text}' is not a value of '{field.name}'{known}{hint}", token)
+            error = self._error(f"'{token.text}' is not a value of '{field.name}'{known}{hint}", token)
+            raise UnknownNameError(error, token.text)
         if token.kind == "string":
             raise self._error(f"'{field.name}' takes a name without quotes, found {self._found()}")
         number = self._integer(field.name, (1 << 31) - 1, signed=True)

@@ -56,7 +56,9 @@ def test_descriptor_is_that_of_the_proto_file(root):
     pytest.importorskip("grpc_tools")
     from caffe_fcn.proto import compile
 
-    assert normal(compile.TARGET.read_bytes()) == normal(compile.compile_proto(root / "proto" / "caffe.proto"))
+    for target in (compile.TARGET, compile.FORKS):
+        source = root / "proto" / f"{target.stem}.proto"
+        assert normal(target.read_bytes()) == normal(compile.compile_proto(source))
 
 
 def test_compile_refuses_a_broken_proto_file(tmp_path):

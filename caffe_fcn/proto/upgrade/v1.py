@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from caffe_fcn.proto import forks
 from caffe_fcn.proto.upgrade.messages import set_field
 
 if TYPE_CHECKING:
@@ -86,3 +87,4 @@ def _convert(old: V1LayerParameter, new: LayerParameter) -> None:
                 set_field(new.param[k], PARAM_LISTS[field.name], entry)
         else:
             set_field(new, field.name, value)
+    forks.upgrade_v1(old, new)
