@@ -66,7 +66,8 @@ def run_ahead(layer: Layer, depth: int) -> None:
 class _AheadOfNet:
     """Called in place of a layer's `forward`: copies into the tops what the user's code made in blobs like them.
 
-    In the background each pass calls the user's `reshape` and `forward`, as the net does, on the same blobs each time.
+    In the background the user's `forward` and `reshape` are called in turn, as the net does, on the same
+    blobs each time.
     """
 
     def __init__(self, layer: Layer) -> None:
@@ -102,13 +103,16 @@ class _Production:
 
     def __init__(self, layer: weakref.ref[Layer], top: Sequence[Blob]) -> None:
         self._layer, self._top = layer, top
+        self._reshaped = True  # by the net, before the first forward
 
     def __call__(self) -> list[np.ndarray]:
         layer = self._layer()
         if layer is None:  # the net is gone
             return []
         user = type(layer)
-        user.reshape(layer, [], self._top)
+        if not self._reshaped:
+            user.reshape(layer, [], self._top)
+        self._reshaped = False
         user.forward(layer, [], self._top)
         return [blob.data.copy() for blob in self._top]
 
