@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from .layers import Layer, layer_type_list, register
     from .mode import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
     from .net import Net
+    from .pycaffe.classifier import Classifier
+    from .pycaffe.detector import Detector
+    from .pycaffe.log import init_log, log
+    from .pycaffe.net_spec import NetSpec, to_proto
+    from .pycaffe.parallel import (
+        NCCL,
+        has_nccl,
+        set_multiprocess,
+        set_solver_count,
+        set_solver_rank,
+        solver_count,
+        solver_rank,
+    )
+    from .pycaffe.timer import Timer
     from .solvers import (
         AdaDeltaSolver,
         AdaGradSolver,
@@ -34,32 +48,53 @@ _HOMES = {
     "layers": ("Layer", "layer_type_list", "register"),
     "mode": ("set_device", "set_mode_cpu", "set_mode_gpu", "set_random_seed"),
     "net": ("Net",),
+    "pycaffe.classifier": ("Classifier",),
+    "pycaffe.detector": ("Detector",),
+    "pycaffe.log": ("init_log", "log"),
+    "pycaffe.net_spec": ("NetSpec", "to_proto"),
+    "pycaffe.parallel": ("NCCL", "has_nccl", "set_multiprocess", "set_solver_count", "set_solver_rank",
+                         "solver_count", "solver_rank"),
+    "pycaffe.timer": ("Timer",),
     "solvers": ("AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "NesterovSolver", "RMSPropSolver", "SGDSolver",
                 "get_solver"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "NCCL",
     "TEST",
     "TRAIN",
     "AdaDeltaSolver",
     "AdaGradSolver",
     "AdamSolver",
     "Blob",
+    "Classifier",
+    "Detector",
     "Layer",
     "NesterovSolver",
     "Net",
+    "NetSpec",
     "RMSPropSolver",
     "SGDSolver",
+    "Timer",
     "__version__",
     "get_solver",
+    "has_nccl",
+    "init_log",
     "layer_type_list",
+    "log",
     "prefetch",
     "register",
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
+    "set_multiprocess",
     "set_random_seed",
+    "set_solver_count",
+    "set_solver_rank",
+    "solver_count",
+    "solver_rank",
+    "to_proto",
 ]
 
 

@@ -80,6 +80,7 @@ class Net(NetInterface):
         self._wiring = build_wiring(message, phase, level, stages, dtype, file)
         self._file = file
         self._phase = phase
+        self.copied: CopyReport | None = None
         self._checked_shapes: tuple[tuple[int, ...], ...] | None = None
         self._callbacks: dict[str, list[Callable[[int], Any]]] = {}
 
@@ -191,10 +192,10 @@ class Net(NetInterface):
             if blob.memories[1].head is not Head.NONE:
                 blob.grad[...] = 0
 
-    def copy_from(self, trained_file: PathLike) -> CopyReport:
+    def copy_from(self, trained_file: PathLike) -> None:
         """Copy parameters by layer name from a caffemodel or HDF5 file (told apart by content).
 
-        Returns the table of copied, skipped and unfilled blobs. Raises MissingFileError, FormatError, or
+        `copied` is then the table of copied, skipped and unfilled blobs. Raises MissingFileError, FormatError, or
         WeightsError where a count or a shape differs; then no parameter was changed.
         """
         from .weights import copy_weights
@@ -202,7 +203,7 @@ class Net(NetInterface):
         wiring = self._wiring
         targets = [SimpleNamespace(name=name, type=type_name, blobs=layer.blobs) for name, type_name, layer
                    in zip(wiring.layer_names, wiring.types, wiring.layers, strict=True)]
-        return copy_weights(targets, trained_file, wiring.params.is_borrowed)
+        self.copied = copy_weights(targets, trained_file, wiring.params.is_borrowed)
 
     def share_with(self, other: Net) -> None:
         """Use the parameter data (not the diffs) of another net's layers of the same names."""
@@ -250,9 +251,9 @@ class Net(NetInterface):
         diffs = [[b.diff for b in layer.blobs] for layer in wiring.layers] if write_diff else None
         hdf5.write(filename, wiring.layer_names, blobs, diffs, shared=wiring.params.is_borrowed)
 
-    def load_hdf5(self, filename: PathLike) -> CopyReport:
+    def load_hdf5(self, filename: PathLike) -> None:
         """Copy parameters from an HDF5 file, as `copy_from`."""
-        return self.copy_from(filename)
+        self.copy_from(filename)
 
     def save(self, filename: PathLike, write_diff: bool = False) -> None:
         """Write a binary caffemodel (atomically)."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import UnknownLayerError
+from ..vectors import StringVec
 from .base import Layer, LayerContext
 
 # The types of Caffe 1.0, in the order of its layer_type_list().
@@ -21,6 +22,14 @@ BUILT_IN: tuple[str, ...] = (
     "Reshape", "SPP", "Scale", "Sigmoid", "SigmoidCrossEntropyLoss", "Silence", "Slice", "Softmax",
     "SoftmaxWithLoss", "Split", "Swish", "TanH", "Threshold", "Tile", "WindowData",
 )
+# Types of well-known forks and the module in forks/ that holds them; a type of the same name that a user registers wins.
+FORKS: dict[str, str] = {
+    "Axpy": "axpy", "BN": "bn", "ClassBalancedSigmoidCrossEntropyLoss": "class_balanced_sigmoid_cross_entropy_loss",
+    "ConvolutionDepthwise": "depthwise_convolution", "DepthwiseConvolution": "depthwise_convolution",
+    "DetectionOutput": "detection_output", "Interp": "interp", "Normalize": "normalize", "Permute": "permute",
+    "PriorBox": "prior_box", "ReLU6": "relu6", "SegAccuracy": "seg_accuracy", "ShuffleChannel": "shuffle_channel",
+    "Upsample": "upsample",
+}
 _registered: dict[str, type[Layer]] = {}
 
 
@@ -45,6 +54,8 @@ def register(type_name: str) -> Callable[[type[Layer]], type[Layer]]:
 
     def add(cls: type[Layer]) -> type[Layer]:
         _registered[type_name] = cls
+        if cls.__module__.startswith(f"{__package__}."):
+            cls.__name__ = "Layer"  # what scripts see of a built-in layer; __qualname__, and so repr, stay
         return cls
 
     return add
@@ -57,6 +68,8 @@ def layer_class(type_name: str) -> type[Layer]:
     """
     if type_name not in _registered and type_name in BUILT_IN:
         importlib.import_module(f"{__package__}.{module_name(type_name)}")
+    elif type_name not in _registered and type_name in FORKS:
+        importlib.import_module(f"{__package__}.forks.{FORKS[type_name]}")
     if type_name not in _registered:
         known = layer_type_list()
         close = [name for name in known if name.lower() == type_name.lower()]
@@ -72,6 +85,6 @@ def create_layer(param: Any, context: LayerContext) -> Layer:
     return layer_class(param.type).create(param, context)
 
 
-def layer_type_list() -> list[str]:
+def layer_type_list() -> StringVec:
     """All layer types by name: Caffe's own in its order, then the registered ones."""
-    return [*BUILT_IN, *sorted(set(_registered) - set(BUILT_IN))]
+    return StringVec([*BUILT_IN, *sorted(set(_registered) - set(BUILT_IN))])

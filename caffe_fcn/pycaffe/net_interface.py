@@ -10,6 +10,7 @@ import numpy as np
 
 from ..blob import Blob, BlobVec
 from ..errors import ArrayError
+from .signatures import bare_signatures
 
 if TYPE_CHECKING:
     from ..layers.base import Layer
@@ -180,6 +181,9 @@ class NetInterface:
 
         Raises ArrayError for other arrays, and when the first layer is of another type.
         """
+        self._set_input_arrays(data, labels)
+
+    def _set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         from ..layers.memory_data import MemoryData
 
         first = self.layers[0] if self.layers else None
@@ -236,3 +240,6 @@ class NetInterface:
                 batch = {name: np.concatenate([value, np.zeros((lack, *value.shape[1:]), value.dtype)])
                          for name, value in batch.items()}
             yield batch
+
+
+bare_signatures(__name__)
