@@ -41,8 +41,12 @@ class LevelDbReader:
     def records(self) -> Iterator[tuple[bytes, bytes]]:
         """All (key, value) in the order of the keys."""
         try:
-            with self._database.iterator(verify_checksums=True) as iterator:
-                yield from iterator
+            # the plain iterator of plyvel takes a damaged block for the end
+            with self._database.raw_iterator(verify_checksums=True) as position:
+                position.seek_to_first()
+                while position.valid():
+                    yield position.item()
+                    position.next()
         except self._plyvel.Error as error:
             raise FormatError(f"the database '{self.source}' is damaged: {error}; copy it again") from error
 
