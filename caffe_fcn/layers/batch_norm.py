@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from ..errors import LayerError, ShapeError
 from ..proto import caffe_pb2
 from .base import Blobs, Layer
+from .normalizing import channel_mean, normalize_backward
 from .registry import register
 
 
@@ -60,10 +60,10 @@ class BatchNorm(Layer):
             weight = 1 / float(sums[2][0]) if sums[2][0] else 0.0
             self.mean, variance = sums[0] * weight, sums[1] * weight
         else:
-            self.mean = self.channel_mean(x)
+            self.mean = channel_mean(xp, x)
         xp.subtract(x, self.mean[:, None], out=y)
         if not self.stored:
-            variance = self.channel_mean(y, y)
+            variance = channel_mean(xp, y, y)
             count = x.shape[0] * x.shape[2]  # values of each channel
             for total, new in zip(sums, (self.mean, variance * (count / max(count - 1, 1)), 1), strict=True):
                 total *= param.moving_average_fraction
@@ -72,14 +72,6 @@ class BatchNorm(Layer):
         y /= self.deviation[:, None]
         in_place = top[0] is bottom[0] and self.needs_backward and not self.stored
         self._kept = y.copy() if in_place else None  # a later layer may overwrite it
-
-    def channel_mean(self, a: Any, b: Any = None) -> Any:
-        """The mean of a, or of a * b, over items and positions: (N, C, S) to (C)."""
-        sums = (a[i].sum(axis=1) if b is None else (a[i] * b[i]).sum(axis=1) for i in range(a.shape[0]))
-        total = self.ops.xp.zeros(a.shape[1], a.dtype)
-        for part in sums:
-            total += part
-        return total / max(a.shape[0] * a.shape[2], 1)
 
     def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         """Gradient of the bottom, through mean and variance too if they came from the batch."""
@@ -93,7 +85,4 @@ class BatchNorm(Layer):
         y = self._kept
         if y is None:
             y = (bottom[0].array.reshape(self._view) - self.mean[:, None]) / self.deviation[:, None]
-        mean, along = self.channel_mean(grad_y), self.channel_mean(grad_y, y)
-        xp.subtract(grad_y, mean[:, None], out=grad_x)
-        grad_x -= y * along[:, None]
-        grad_x /= self.deviation[:, None]
+        normalize_backward(xp, y, grad_y, self.deviation, grad_x)

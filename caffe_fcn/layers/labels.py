@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from ..errors import LabelError, ShapeError
 
 
 def integers(blob: Blob, limit: int, xp: Any, advice: Callable[[float, tuple[int, ...]], str],
-             ignore: int | None = None) -> Any:
-    """The values of a blob as int64 of its shape, cut toward zero as in Caffe; -1 where they are `ignore`.
+             ignore: Sequence[int] = ()) -> Any:
+    """The values of a blob as int64 of its shape, cut toward zero as in Caffe; -1 for those in `ignore`.
 
     Raises LabelError for the first that is not in range(limit): `advice` makes the message from it and its position.
     """
@@ -22,8 +22,8 @@ def integers(blob: Blob, limit: int, xp: Any, advice: Callable[[float, tuple[int
     with np.errstate(invalid="ignore"):  # NaN is found below
         numbers = values.astype(np.int64)
     bad = (numbers < 0) | (numbers >= limit) | ~xp.isfinite(values)
-    if ignore is not None:
-        ignored = numbers == ignore
+    for label in ignore:
+        ignored = numbers == label
         bad &= ~ignored
         numbers[ignored] = -1
     if bad.any():
@@ -65,7 +65,8 @@ class Predictions:
 
     def read(self, labels: Blob, xp: Any) -> Any:
         """The labels as int64 (outer, inner), cut toward zero as in Caffe; LabelError for one out of range."""
-        return integers(labels, self.classes, xp, self._advice, self.ignore).reshape(self.outer, self.inner)
+        ignore = () if self.ignore is None else (self.ignore,)
+        return integers(labels, self.classes, xp, self._advice, ignore).reshape(self.outer, self.inner)
 
     def _advice(self, value: float, position: tuple[int, ...]) -> str:
         ignored = "" if self.ignore is None else f" or {self.ignore} (ignored)"

@@ -22,7 +22,7 @@ BUILT_IN: tuple[str, ...] = (
     "Reshape", "SPP", "Scale", "Sigmoid", "SigmoidCrossEntropyLoss", "Silence", "Slice", "Softmax",
     "SoftmaxWithLoss", "Split", "Swish", "TanH", "Threshold", "Tile", "WindowData",
 )
-# Types of well-known forks and the module in forks/ that holds them; a type of the same name that a user registers wins.
+# Types of well-known forks, and the module in forks/ that holds them; a user may register another class instead.
 FORKS: dict[str, str] = {
     "Axpy": "axpy", "BN": "bn", "ClassBalancedSigmoidCrossEntropyLoss": "class_balanced_sigmoid_cross_entropy_loss",
     "ConvolutionDepthwise": "depthwise_convolution", "DepthwiseConvolution": "depthwise_convolution",
@@ -71,7 +71,7 @@ def layer_class(type_name: str) -> type[Layer]:
     elif type_name not in _registered and type_name in FORKS:
         importlib.import_module(f"{__package__}.forks.{FORKS[type_name]}")
     if type_name not in _registered:
-        known = layer_type_list()
+        known = [*layer_type_list(), *FORKS]
         close = [name for name in known if name.lower() == type_name.lower()]
         close = close or difflib.get_close_matches(type_name, known, 3, 0.6)
         hint = f"; did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
@@ -86,5 +86,5 @@ def create_layer(param: Any, context: LayerContext) -> Layer:
 
 
 def layer_type_list() -> StringVec:
-    """All layer types by name: Caffe's own in its order, then the registered ones."""
-    return StringVec([*BUILT_IN, *sorted(set(_registered) - set(BUILT_IN))])
+    """All layer types by name: Caffe's own in its order, then those that users registered (not those of forks)."""
+    return StringVec([*BUILT_IN, *sorted(set(_registered) - set(BUILT_IN) - set(FORKS))])

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..proto import caffe_pb2
-from .base import Blobs
+from ..proto.forks import extended, has_fork_fields
+from .base import Blobs, Layer, LayerContext
 from .labels import Predictions
 from .loss import LossLayer, normalization, normalizer
 from .registry import register
@@ -26,6 +27,15 @@ class SoftmaxWithLoss(LossLayer):
     """
 
     tops = (1, 2)
+
+    @classmethod
+    def create(cls, param: Any, context: LayerContext) -> Layer:
+        """SegNet's with class weights if loss_param asks for it."""
+        if has_fork_fields(param.loss_param) and extended(param.loss_param).weight_by_label_freqs:
+            from .forks.class_weighted_softmax import ClassWeightedSoftmax
+
+            return ClassWeightedSoftmax(param)
+        return cls(param)
 
     def reshape(self, bottom: Blobs, top: Blobs) -> None:
         """Check the labels' shape."""

@@ -32,6 +32,11 @@ class Draw:
         """Whole numbers: labels, indices, flags."""
         return self.random.integers(0, limit, shape).astype(float)
 
+    def priors(self, count: int) -> np.ndarray:
+        """Boxes around the whole image with variances of 0.1, as from PriorBox: (1, 2, 4 count)."""
+        corners = np.concatenate((self.x(count, 2) / 9, 1 + self.x(count, 2) / 9), 1)
+        return np.stack((corners.reshape(-1), np.full(4 * count, 0.1)))[None]
+
 
 def same(d: Draw) -> list[tuple[int, ...]]:
     """The tops' shapes of a layer that keeps its bottom's."""
@@ -210,6 +215,48 @@ CASES = (
     Case("Tile", "tile_param { tiles: 3 }", one, lambda d: [(d.n, 3 * d.c, d.h, d.w)]),
 )
 
+MASK = np.array([0, 3, 9, 10, 24, 23, 22, 20, 19])  # places in a 5 x 5 plane
+
+
+def masked(d: Draw) -> list[np.ndarray]:
+    """Values and a mask for Upsample."""
+    return [d.x(d.n, d.c, 3, 3), np.broadcast_to(MASK.reshape(3, 3), (d.n, d.c, 3, 3))]
+
+
+PRIORS = "min_size: 30.5 max_size: 60 aspect_ratio: 2 aspect_ratio: 3 variance: 0.1"
+
+FORK_CASES = (
+    Case("Axpy", "", lambda d: [d.x(d.n, d.c, 1, 1), d.x(), d.x()]),
+    *(neuron("BN", f"bn_param {{ {fields} }}") for fields in (
+        "bn_mode: LEARN scale_filler { value: 1 }", "bn_mode: INFERENCE", "slope_filler { value: 1 }")),
+    Case("BN", "bn_param { bn_mode: LEARN }", one, lambda d: [d.nchw, (1, d.c, 1, 1), (1, d.c, 1, 1)], gradient=False),
+    Case("ClassBalancedSigmoidCrossEntropyLoss", "", lambda d: [d.x(), d.below(3, *d.nchw)], scalar, moved=[0]),
+    *(Case(kind, f"convolution_param {{ num_output: {size} kernel_size: 3 pad: 1 weight_filler {{ type: 'xavier' }} }}",
+           lambda d: [d.x(d.n, 4, d.h, d.w)], lambda d, size=size: [(d.n, size, d.h, d.w)])
+      for kind, size in (("ConvolutionDepthwise", 4), ("DepthwiseConvolution", 8))),
+    Case("DetectionOutput", "detection_output_param { num_classes: 3 code_type: CENTER_SIZE keep_top_k: 4 "
+         "nms_param { nms_threshold: 1 top_k: 5 } }",
+         lambda d: [d.x(d.n, 24), d.x(d.n, 18), d.priors(6)],
+         lambda d: [(1, 1, 4 * d.n, 7)], gradient=False),
+    Case("Interp", "interp_param { zoom_factor: 3 }", one, lambda d: [(d.n, d.c, 3 * d.h - 2, 3 * d.w - 2)]),
+    Case("Interp", "interp_param { shrink_factor: 2 pad_beg: -1 pad_end: -1 }", one,
+         lambda d: [(d.n, d.c, (d.h - 3) // 2 + 1, (d.w - 3) // 2 + 1)]),
+    Case("Interp", "interp_param { height: 1 width: 11 }", one, lambda d: [(d.n, d.c, 1, 11)]),
+    Case("Normalize", "norm_param { }"),
+    Case("Normalize", "norm_param { across_spatial: false channel_shared: false }"),
+    Case("Permute", "permute_param { order: 0 order: 2 order: 3 }", one, lambda d: [(d.n, d.h, d.w, d.c)]),
+    Case("PriorBox", f"prior_box_param {{ {PRIORS} clip: true }}", lambda d: [d.x(), d.x(1, 3, 99, 77)],
+         lambda d: [(1, 2, 4 * d.h * d.w * 6)], gradient=False),
+    neuron("ReLU6", bottoms=lambda d: [4 * d.x()]),
+    Case("SegAccuracy", "seg_accuracy_param { ignore_label: 1 }", lambda d: [d.x(), d.below(d.c, d.n, 1, d.h, d.w)],
+         lambda d: [(1, 1, 1, 3)], gradient=False),
+    Case("ShuffleChannel", "shuffle_channel_param { group: 3 }", lambda d: [d.x(d.n, 6, d.h, d.w)],
+         lambda d: [(d.n, 6, d.h, d.w)]),
+    Case("SoftmaxWithLoss", "loss_param { weight_by_label_freqs: true ignore_label: 0 }", scored, scalar, moved=[0]),
+    Case("Upsample", "upsample_param { scale: 2 }", one, lambda d: [(d.n, d.c, 2 * d.h, 2 * d.w)]),
+    Case("Upsample", "upsample_param { upsample_h: 5 upsample_w: 5 }", masked, lambda d: [(d.n, d.c, 5, 5)], moved=[0]),
+)
+
 # Types that read or write files or arrays of the user: tested with their sources.
 WITH_SOURCES = ("Data", "HDF5Data", "HDF5Output", "ImageData", "MemoryData", "WindowData")
 
@@ -231,4 +278,9 @@ COUNTS = {
     "Eltwise": ("2+", "1"), "Filter": ("2+", "1+"), "HDF5Output": ("2", "0"), "InfogainLoss": ("2-3", "1-2"),
     "LSTMUnit": ("3", "2"), "Parameter": ("0", "1"), "Pooling": ("1", "1-2"), "Python": ("any", "any"),
     "Silence": ("1+", "0"), "SoftmaxWithLoss": ("2", "1-2"),
+    # forks
+    **dict.fromkeys(("Interp", "Normalize", "Permute", "ReLU6", "ShuffleChannel"), ("1", "1")),
+    **dict.fromkeys(("ConvolutionDepthwise", "DepthwiseConvolution"), ("1+", "=")),
+    **dict.fromkeys(("ClassBalancedSigmoidCrossEntropyLoss", "PriorBox", "SegAccuracy"), ("2", "1")),
+    "Axpy": ("3", "1"), "BN": ("1", "1-3"), "DetectionOutput": ("3-4", "1"), "Upsample": ("1-2", "1"),
 }

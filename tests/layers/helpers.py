@@ -34,6 +34,8 @@ def build_layer(
 ) -> Run:
     """Make a layer from the text of a LayerParameter and set it up over blobs with these values."""
     param = parse(f"name: 'tested' phase: {phase} {prototxt}", caffe_pb2.LayerParameter())
+    if not param.bottom:
+        param.bottom.extend(f"x{i}" for i in range(len(bottoms)))
     blobs = []
     for values in bottoms:
         blobs.append(Blob(np.shape(values), dtype))

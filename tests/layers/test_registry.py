@@ -11,15 +11,17 @@ import pytest
 import caffe
 from caffe_fcn import layers, mode, ops
 from caffe_fcn.errors import LayerError
-from caffe_fcn.layers.registry import BUILT_IN, layer_class, module_name
+from caffe_fcn.layers.registry import BUILT_IN, FORKS, layer_class, module_name
 from caffe_fcn.memory import Head
 from caffe_fcn.ops.reference import ReferenceOps
 from caffe_fcn.proto import caffe_pb2
 from caffe_fcn.proto.printer import to_text
 from caffe_fcn.proto.text import parse
-from tests.layers.cases import CASES, COUNTS, WITH_SOURCES, Draw
+from tests.layers.cases import CASES as OWN_CASES
+from tests.layers.cases import COUNTS, FORK_CASES, WITH_SOURCES, Draw
 from tests.layers.helpers import build_layer, check_gradient
 
+CASES = OWN_CASES + FORK_CASES
 RECURRENT = ("LSTM", "RNN")  # write all diffs, wanted or not, as Caffe does
 
 
@@ -63,8 +65,8 @@ def close(found, wanted):
 
 
 def test_every_type_is_in_the_table():
-    assert {case.type for case in CASES} | set(WITH_SOURCES) == set(BUILT_IN)
-    assert set(COUNTS) == set(BUILT_IN)
+    assert {case.type for case in CASES} | set(WITH_SOURCES) == set(BUILT_IN) | set(FORKS)
+    assert set(COUNTS) == set(BUILT_IN) | set(FORKS)
 
 
 @each()
@@ -193,13 +195,14 @@ def wrong_counts():
 
 @pytest.mark.parametrize(("kind", "bottoms", "tops", "word"), list(wrong_counts()))
 def test_wrong_number_of_bottoms_or_tops(kind, bottoms, tops, word):
-    if not importlib.util.find_spec(f"{layers.__name__}.{module_name(kind)}"):
+    if kind not in FORKS and not importlib.util.find_spec(f"{layers.__name__}.{module_name(kind)}"):
         pytest.skip(f"there is no layer {kind} yet")
     if tops < layer_class(kind).auto_tops:
         return  # the net adds it
+    fields = next((case.fields for case in CASES if case.type == kind), "")
     inputs = [f"layer {{ name: 'in{i}' type: 'Input' top: 'x{i}' }}" for i in range(bottoms)]
     names = [f"bottom: 'x{i}'" for i in range(bottoms)] + [f"top: 'y{i}'" for i in range(tops)]
-    message = parse(f"{' '.join(inputs)} layer {{ name: 'tested' type: '{kind}' {' '.join(names)} }}",
+    message = parse(f"{' '.join(inputs)} layer {{ name: 'tested' type: '{kind}' {fields} {' '.join(names)} }}",
                     caffe_pb2.NetParameter())
     with pytest.raises(LayerError, match=word) as caught:
         caffe.Net(message, caffe.TRAIN)
@@ -213,7 +216,7 @@ EMPTY = [case for case in CASES
 
 @each(EMPTY)
 def test_empty_batch(case):
-    whole = {"Bias": 1, "InfogainLoss": 2, "LSTM": 2}.get(case.type)  # a bottom without this axis
+    whole = {"Bias": 1, "DetectionOutput": 2, "InfogainLoss": 2, "LSTM": 2}.get(case.type)  # a bottom without this axis
     bottoms = [values if i == whole else values[:0] for i, values in enumerate(case.bottoms(Draw(15)))]
     _, tops, diffs = passes(case, bottoms)
     assert all(np.isfinite(values).all() for values in (*tops, *diffs))

@@ -1,0 +1,1 @@
+"""Layer types of well-known forks of Caffe, one file for each."""
