@@ -15,7 +15,7 @@ from .errors import BlobMemoryError, WeightsError
 from .memory import LARGE, Head, available_bytes
 from .net_build import build_wiring, named
 from .proto import caffe_pb2
-from .proto.upgrade import read_net
+from .proto.upgrade import read_net, upgrade_net
 from .pycaffe.net_interface import NetInterface
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Net(NetInterface):
     >>> net = Net("deploy.prototxt", "net.caffemodel", TEST)           # doctest: +SKIP
     >>> net = Net("deploy.prototxt", TEST, weights="net.caffemodel")   # doctest: +SKIP
 
-    network_file  path of a prototxt (old ones are upgraded on the way in), or a NetParameter
+    network_file  path of a prototxt, or a NetParameter, which is not changed; old ones are upgraded on the way in
     phase         TRAIN (0) or TEST (1)
     level, stages choose layers by their include and exclude rules
     weights       caffemodel (binary or HDF5) to copy parameters from
@@ -53,7 +53,9 @@ class Net(NetInterface):
     ) -> None:
         phase, level, stages, weights = _constructor_arguments(args, phase, level, stages, weights)
         if isinstance(network_file, caffe_pb2.NetParameter):
-            message, file = network_file, None
+            message, file = type(network_file)(), None
+            message.CopyFrom(network_file)
+            upgrade_net(message, "NetParameter")
         else:
             file = os.fspath(network_file)
             message = read_net(file)
@@ -88,7 +90,7 @@ class Net(NetInterface):
 
     def _forward(self, start: int, end: int) -> float:
         """Run layers start..end (indices, both included); return the weighted sum of their losses."""
-        self._check_memory()
+        self._check_memory(start, end)
         loss = 0.0
         for i in range(start, end + 1):
             self._call("before_forward", i)
@@ -147,41 +149,53 @@ class Net(NetInterface):
 
     def reshape(self) -> None:
         """Give all blobs the shapes that follow from the inputs' shapes; allocates nothing."""
-        for i in range(len(self._wiring.layers)):
+        self._reshape(0, len(self._wiring.layers) - 1)
+
+    def _reshape(self, start: int, end: int) -> None:
+        for i in range(start, end + 1):
             with named(self._wiring.layer_names[i], self._wiring.types[i]):
                 self._reshape_layer(i)
 
-    def _check_memory(self) -> None:
-        """Refuse a forward pass whose blobs cannot fit, before any of them is allocated."""
+    def _check_memory(self, start: int, end: int) -> None:
+        """Refuse a forward pass through these layers whose blobs cannot fit, before any of them is allocated."""
         wiring = self._wiring
         shapes = tuple(wiring.blobs[i].shape for i in wiring.inputs)
         if shapes == self._checked_shapes:
             return
-        if sum(wiring.blobs[i].memories[0].nbytes for i in wiring.inputs) > LARGE_INPUT or not self._fits():
-            self.reshape()  # one more than Caffe does, which a user's layer might count: only where it matters
-            if not self._fits():
-                count, needed = self._missing_memory()
+        used = sorted({k for i in range(start, end + 1) for k in (*wiring.bottom_ids[i], *wiring.top_ids[i])})
+        if sum(wiring.blobs[i].memories[0].nbytes for i in wiring.inputs) > LARGE_INPUT or not self._fits(used):
+            self._reshape(start, end)  # once more than Caffe, which a user's layer might count: only where it matters
+            if not self._fits(used):
+                count, needed = self._missing_memory(used)
                 free = available_bytes() or 0
-                blob, name = max(zip(wiring.blobs, wiring.blob_names, strict=True), key=lambda pair: pair[0].count)
+                largest = max(used, key=lambda i: wiring.blobs[i].count)
+                blob, name = wiring.blobs[largest], wiring.blob_names[largest]
                 raise BlobMemoryError(
                     f"a forward pass needs {needed / 2**30:.1f} GiB for {count} blobs, {free / 2**30:.1f} GiB are "
                     f"free; the largest is '{name}' of shape {blob.shape}; use a smaller input")
-        self._checked_shapes = shapes
+        if (start, end) == (0, len(wiring.layers) - 1):
+            self._checked_shapes = shapes
 
-    def _missing_memory(self) -> tuple[int, int]:
-        """How many blobs have no values yet, and the bytes that they will take."""
-        missing = {id(memory): memory.nbytes for blob in self._wiring.blobs for memory in blob.memories[:1]
-                   if memory.head is Head.NONE}
+    def _missing_memory(self, used: Iterable[int]) -> tuple[int, int]:
+        """How many of these blobs have no values yet, and the bytes that they will take."""
+        memories = [self._wiring.blobs[i].memories[0] for i in used]
+        missing = {id(memory): memory.nbytes for memory in memories if memory.head is Head.NONE}
         return len(missing), sum(missing.values())
 
-    def _fits(self) -> bool:
-        needed = self._missing_memory()[1]
-        return needed <= LARGE or needed <= (available_bytes() or needed)
+    def _fits(self, used: Iterable[int]) -> bool:
+        needed = self._missing_memory(used)[1]
+        if needed <= LARGE:
+            return True
+        free = available_bytes()
+        return free is None or needed <= free
 
     def release(self) -> None:
         """Give the memory of all blobs back, except of parameters; the next pass allocates again."""
-        for blob in self._wiring.blobs:
-            blob.release()
+        kept = {id(memory) for param in self._wiring.params.all for memory in param.blob.memories}
+        for blob in self._wiring.blobs:  # a top of a Parameter layer is a parameter, too
+            for memory in blob.memories:
+                if id(memory) not in kept:
+                    memory.release()
         self._checked_shapes = None
 
     # parameters and weights
@@ -226,9 +240,10 @@ class Net(NetInterface):
             for blob in layer.blobs:
                 proto = layer_message.blobs.add()
                 proto.shape.dim.extend(blob.shape)
-                proto.data.extend(blob.data.ravel())
+                prefix = "double_" if blob.dtype == np.float64 else ""
+                getattr(proto, f"{prefix}data").extend(blob.data.ravel())
                 if write_diff:
-                    proto.diff.extend(blob.diff.ravel())
+                    getattr(proto, f"{prefix}diff").extend(blob.diff.ravel())
         return message
 
     def _structure(self) -> Any:

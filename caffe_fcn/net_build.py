@@ -121,7 +121,8 @@ class Wiring:
                 ids.append(self._latest[name])  # in place
             elif name in self._latest:
                 raise LayerError(f"top blob '{name}' is made by another layer already; only a layer with the same "
-                                 "name at the same place among its bottoms may write it again (in place)")
+                                 "name at the same place among its bottoms may write it again (in place), and only "
+                                 "if no layer before it reads it too")
             else:
                 ids.append(self._new_blob(name))
                 self._latest[name] = ids[-1]

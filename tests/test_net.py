@@ -79,6 +79,12 @@ def test_a_pass_that_cannot_fit_says_so_before_it_starts(net_of):
     assert net.forward()["y"].shape == (1, 3, 4, 4)
 
 
+def test_a_part_that_fits_may_run(net_of):
+    net = net_of(input_layer(1, 4) + input_layer(1, 3, 100_000, 100_000).replace("'in'", "'n'").replace("'x'", "'big'")
+                 + "layer { name: 'p' type: 'Power' bottom: 'x' top: 'y' }")
+    assert net.forward(start="p", end="p")["y"].shape == (1, 4)
+
+
 def test_loss_weights_are_seeds_and_count_in_the_total(net_of):
     net = net_of(input_layer(2, 3) + "layer { name: 'p' type: 'Power' bottom: 'x' top: 'y' loss_weight: 3 "
                  "power_param { scale: 2 } } force_backward: true")
@@ -103,6 +109,8 @@ def test_shared_parameters_share_data_and_diff(net_of):
 @pytest.mark.parametrize(("text", "error", "words"), [
     (full("a", "y", "a"), LayerError, r"layer 'a' \(InnerProduct\).*unknown bottom blob 'y'"),
     (full("a", "x", "x2") + full("b", "x", "x2"), LayerError, "layer 'b'.*'x2' is made by another layer"),
+    ("layer { name: 'c' type: 'Power' bottom: 'x' top: 'y' } layer { name: 'r' type: 'ReLU' bottom: 'x' top: 'x' }",
+     LayerError, "layer 'r'.*only if no layer before it reads it too"),
     (full("a", "x", "a", more="propagate_down: true propagate_down: true"), LayerError, "once per bottom"),
     (full("a", "x", "a", more="loss_weight: 1 loss_weight: 1"), LayerError, "once per top"),
     (full("a", "x", "a", more="param { } param { } param { }"), LayerError, "given 3 times.*has 2"),
@@ -187,3 +195,36 @@ def test_release_gives_memory_back(net_of):
     net.release()
     assert net.blobs["b"].memories[0].head is Head.NONE
     assert net.params["a"][0].data.any()
+
+
+def test_release_keeps_a_parameter_that_is_a_top(net_of):
+    net = net_of("layer { name: 'w' type: 'Parameter' top: 'y' parameter_param { shape { dim: 2 } } }")
+    net.params["w"][0].data[...] = 7
+    net.params["w"][0].diff[...] = 1
+    net.release()
+    assert net.forward()["y"].tolist() == [7, 7]
+    assert net.params["w"][0].diff.tolist() == [1, 1]
+
+
+def test_a_start_in_the_middle_leaves_what_lies_before_it_alone(net_of):
+    net = net_of(input_layer(1, 3, 1000, 1000) + "layer { name: 'p' type: 'Power' bottom: 'x' top: 'y' } "
+                 "layer { name: 'q' type: 'Power' bottom: 'y' top: 'z' }")
+    net.blobs["y"].reshape(1, 1, 2, 2)
+    net.blobs["y"].data[...] = 5
+    assert net.forward(start="q")["z"].tolist() == [[[[5, 5], [5, 5]]]]
+
+
+def test_an_old_message_is_upgraded_in_a_copy():
+    message = caffe.proto.caffe_pb2.NetParameter(input=["x"], input_dim=[1, 2, 3, 4])
+    message.layers.add(name="r", type=message.layers.add().RELU, bottom=["x"], top=["y"])
+    del message.layers[0]
+    assert caffe.Net(message, caffe.TEST).blobs["y"].shape == (1, 2, 3, 4)
+    assert len(message.layers) == len(message.input) == 1
+
+
+def test_a_message_keeps_double_precision(net_of):
+    net = net_of(TWO_LAYERS, dtype=np.float64)
+    net.params["a"][0].data[...] = 0.1
+    net.params["a"][0].diff[...] = 0.7
+    blob = net.to_proto(write_diff=True).layer[1].blobs[0]
+    assert (list(blob.double_data), list(blob.double_diff), len(blob.data)) == ([0.1] * 12, [0.7] * 12, 0)
