@@ -118,7 +118,7 @@ class Blob:
             return memory.host()[: self.count].reshape(self._shape)
         except MemoryError as error:
             raise BlobMemoryError(f"no memory for a blob of shape {self._shape}: {error or 'allocation failed'}; "
-                                  "use a smaller input") from None
+                                  "use a smaller shape") from None
 
     def _current(self, memory: Memory) -> Any:
         device = mode.device()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import os
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,13 +50,21 @@ def available_bytes() -> int | None:
             free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         except (OSError, ValueError, AttributeError):
             return None
-    try:  # a container may be allowed less than the machine has
-        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as limit, \
-                open("/sys/fs/cgroup/memory.current", encoding="ascii") as used:
-            free = min(free, int(limit.read()) - int(used.read()))
-    except (OSError, ValueError):
-        pass  # no such limit
-    return free
+    allowed = _container_bytes("/sys/fs/cgroup")
+    return free if allowed is None else min(free, allowed)
+
+
+def _container_bytes(folder: str) -> int | None:
+    """What the limit of a container still allows, or None without a limit.
+
+    The files that it has read count as used, but the system drops them from memory when it needs room.
+    """
+    try:
+        limit, used = (int(Path(folder, name).read_text("ascii")) for name in ("memory.max", "memory.current"))
+        stat = dict(line.split() for line in Path(folder, "memory.stat").read_text("ascii").splitlines())
+        return max(0, limit - used + int(stat["inactive_file"]) + int(stat["active_file"]))
+    except (OSError, KeyError, ValueError):
+        return None  # the word "max", or no such files
 
 
 class Memory:
