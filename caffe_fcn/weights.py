@@ -108,6 +108,8 @@ def copy_weights(
     Of several layers of one name in the file the last wins; in the net the first is filled from a binary file and
     the last from an HDF5 file. Names in the file that the net has not are ignored, and the other way round.
 
+    The report is logged, as a warning if nothing at all was copied: then the file is another net's, or empty.
+
     Raises MissingFileError, FileAccessError or FormatError for the file, and WeightsError where the number of blobs,
     a shape or the number of values differs; nothing is written then.
     """
@@ -134,7 +136,8 @@ def copy_weights(
         if i not in copied and not all(is_shared(i, j) for j in range(len(layer.blobs)))
     ]
     report = CopyReport(file, [line for line in copied.values() if line.shapes], skipped, unfilled)
-    logger.info("%s", report)
+    nothing = any(layer.blobs for layer in layers) and not report.copied
+    logger.log(logging.WARNING if nothing else logging.INFO, "%s", report)
     return report
 
 

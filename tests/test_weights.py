@@ -72,6 +72,15 @@ def test_report_is_a_table_and_logged(file, caplog):
     assert str(report) in caplog.text
 
 
+def test_weights_of_another_net_give_a_warning(file, caplog):
+    save(file, ("elsewhere", [blob(2)]))
+    with caplog.at_level(logging.WARNING, "caffe_fcn"):
+        copy_weights([Layer("relu", type="ReLU")], file)
+        assert not caplog.records
+        copy_weights([Layer("a", (2,))], file)
+    assert "0 copied, 1 only in the file, 1 only in the net" in caplog.text
+
+
 def test_report_about_nothing(file):
     save(file)
     assert (
