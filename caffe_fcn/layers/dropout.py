@@ -42,5 +42,6 @@ class Dropout(NeuronLayer):
         if self.test:
             target[...] = source
         else:
+            self.check(self._mask is not None, "has no mask yet: run forward before backward")
             self.ops.xp.multiply(source, self._mask, out=target)
             target *= self._scale

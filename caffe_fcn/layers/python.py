@@ -64,7 +64,7 @@ def load_module(name: str, folder: Path | None) -> ModuleType:
     """
     file = _file_beside(name, folder)
     if file is None or folder is None:
-        return importlib.import_module(name)
+        return _import(name, folder)
     loaded = sys.modules.get(name)
     if loaded is not None and _file_of(loaded) == file:
         return loaded
@@ -76,6 +76,17 @@ def load_module(name: str, folder: Path | None) -> ModuleType:
                 return module
             _hidden[file] = module
     return _hidden[file]
+
+
+def _import(name: str, folder: Path | None) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # the module is there, one that it imports is not
+        places = f"in {folder} and on sys.path" if folder else "on sys.path"
+        raise LayerError(f"there is no module '{error.name}' {places}; put it beside the prototxt, or its folder on "
+                         "PYTHONPATH") from None
 
 
 def _file_beside(name: str, folder: Path | None) -> Path | None:

@@ -145,6 +145,12 @@ def test_dropout_of_all_values_gives_0():
     assert not run_layer("type: 'Dropout' dropout_param { dropout_ratio: 1 }", [X]).y.any()
 
 
+def test_dropout_backward_needs_a_forward_pass():
+    layer, bottom, top = build_layer("type: 'Dropout'", [X])
+    with pytest.raises(LayerError, match="run forward before backward"):
+        layer.backward(top, [True], bottom)
+
+
 # PReLU
 
 

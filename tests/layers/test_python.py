@@ -169,6 +169,13 @@ def test_refused(net_in, module, param, message):
         net_in("a", module, param)
 
 
+@pytest.mark.parametrize("name", ["no_such_module", "package_without_it.inner"])
+def test_a_missing_module(net_in, tmp_path, name):
+    words = rf"layer 'p' \(Python\): there is no module '{name.partition('.')[0]}' in .*a and on sys\.path"
+    with pytest.raises(LayerError, match=words):
+        net_in("a", "", f"module: '{name}' layer: 'Times'")
+
+
 def test_a_missing_method(net_in):
     module = "import caffe\nclass Times(caffe.Layer):\n    def reshape(self, bottom, top): top[0].reshape(1)\n"
     with pytest.raises(LayerError, match="no forward pass"):
