@@ -21,7 +21,7 @@ COMMANDS = {
 EXTRAS = {
     "hdf5": ["h5py>=3.8"],
     "lmdb": ["lmdb>=1.4"],
-    "leveldb": ["plyvel>=1.5; sys_platform != 'win32'"],
+    "leveldb": ["plyvel>=1.5; sys_platform != 'win32' and python_version < '3.13'"],  # no wheels for later ones
     "plot": ["matplotlib>=3.7"],
     "gpu": ["cupy-cuda12x>=13", "nvidia-cudnn-frontend>=1.5"],
 }
@@ -70,6 +70,7 @@ setup(
         "numba>=0.59",
         "threadpoolctl>=3.1",
         "rich>=13",
+        "fissix>=24.4",
         "tomli>=2; python_version < '3.11'",
     ],
     extras_require=EXTRAS,

@@ -15,7 +15,9 @@ from pathlib import Path
 from caffe_fcn.errors import CaffeFcnError
 
 # command -> module; a module is imported only when its command is asked for
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "run": "run",
+}
 
 
 def summary(module: str) -> str:

@@ -126,15 +126,18 @@ def _is_plain_palette(image: Any) -> bool:
     return bool((palette == np.arange(len(palette))[:, None]).all())
 
 
-def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+def resize(image: np.ndarray, height: int, width: int, step: tuple[float, float] | None = None) -> np.ndarray:
     """Resize (channels, h, w) uint8 to (channels, height, width), bilinear between pixel centres, no smoothing.
+
+    step  old pixels to a new one, downwards and to the right; (h / height, w / width) by default
 
     Weights are rounded to 1/2048 and sums as in OpenCV's fixed-point arithmetic.
     """
     if image.shape[1:] == (height, width):
         return image
-    left, right, weight = _neighbours(image.shape[2], width)
-    upper, lower, rise = _neighbours(image.shape[1], height)
+    down, right_step = step or (image.shape[1] / height, image.shape[2] / width)
+    left, right, weight = _neighbours(image.shape[2], width, right_step)
+    upper, lower, rise = _neighbours(image.shape[1], height, down)
     values = image.astype(np.int32)
     rows = (values[:, :, left] * (STEPS - weight) + values[:, :, right] * weight) >> 4
     rise = rise[:, None]
@@ -142,9 +145,9 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return ((mixed + 2) >> 2).astype(np.uint8)
 
 
-def _neighbours(size: int, new_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _neighbours(size: int, new_size: int, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each new pixel of an axis: its two old neighbours and the weight of the second in 1/STEPS."""
-    place = ((np.arange(new_size) + 0.5) * (size / new_size) - 0.5).astype(np.float32)
+    place = ((np.arange(new_size) + 0.5) * step - 0.5).astype(np.float32)
     first = np.floor(place).astype(np.int32)
     weight = np.rint((place - first) * STEPS).astype(np.int32)
     return np.clip(first, 0, size - 1), np.clip(first + 1, 0, size - 1), weight

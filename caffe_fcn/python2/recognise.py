@@ -1,0 +1,52 @@
+"""Is a source written for Python 2?"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+NAMES = frozenset((
+    "apply", "basestring", "buffer", "cmp", "coerce", "execfile", "file", "intern", "long", "raw_input", "reduce",
+    "reload", "unichr", "unicode", "xrange",
+))
+METHODS = frozenset(("has_key", "iteritems", "iterkeys", "itervalues", "viewitems", "viewkeys", "viewvalues"))
+MODULES = frozenset((
+    "ConfigParser", "Queue", "SocketServer", "StringIO", "Tkinter", "__builtin__", "cPickle", "cStringIO", "commands",
+    "copy_reg", "httplib", "thread", "urllib2", "urlparse",
+))
+
+
+def compiles(text: str) -> bool:
+    """Is the text Python 3?"""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def is_old(text: str) -> bool:
+    """Is the text no Python 3, or does it use names that only Python 2 has?"""
+    if not compiles(text):
+        return True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        nodes = list(ast.walk(ast.parse(text)))
+    own = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    own.update(node.arg for node in nodes if isinstance(node, ast.arg))
+    own.update(node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
+    own.update((alias.asname or alias.name) for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))
+               for alias in node.names)
+    return any(_is_old_node(node, own) for node in nodes)
+
+
+def _is_old_node(node: ast.AST, own: set[str]) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id in NAMES - own
+    if isinstance(node, ast.Attribute):
+        return node.attr in METHODS
+    if isinstance(node, ast.Import):
+        return any(alias.name.partition(".")[0] in MODULES for alias in node.names)
+    return isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in MODULES
