@@ -13,8 +13,9 @@ from .window import batched, check_sizes, geometry
 class ConvolutionBase(Layer):
     """A kernel that moves over the axes behind the channel axis; every bottom has its top, all share the weight.
 
-    blobs[0]  weight, blobs[1]  bias (num_output), unless `bias_term: false`. Engines all give the same numbers;
-    `engine` and `force_nd_im2col` are accepted and change nothing.
+    blobs[0]  weight, blobs[1]  bias (num_output), unless `bias_term: false`. `engine: CAFFE`
+    sums products as the original does, other engines take the fastest way, which differs in the last digits.
+    `force_nd_im2col` is accepted and changes nothing.
     Running in place is refused: the original computes wrong gradients (and for 1x1 kernels wrong values) then.
     """
 

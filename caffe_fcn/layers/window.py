@@ -20,6 +20,7 @@ def geometry(param: Any, axes: int, group: int = 1) -> Geometry:
         _sizes(param, "pad", ("pad_h", "pad_w"), axes, 0, least=0),
         _sizes(param, "dilation", (), axes, 1, least=0),
         group,
+        param.engine == param.CAFFE,
     )
 
 

@@ -15,7 +15,7 @@ class CpuConvolution(ReferenceOps):
 
     def convolution(self, x: Any, weight: Any, bias: Any | None, out: Any, geometry: Geometry) -> None:
         """Write the convolution of x with weight, plus bias, to out."""
-        algorithm = choose(x.shape, out.shape, geometry)
+        algorithm = choose(x.shape, out.shape, geometry, x.dtype)
         if algorithm is None:
             super().convolution(x, weight, bias, out, geometry)
         else:
@@ -23,7 +23,7 @@ class CpuConvolution(ReferenceOps):
 
     def convolution_backward_data(self, grad_out: Any, weight: Any, grad_x: Any, geometry: Geometry) -> None:
         """Write the gradient of the convolution's input."""
-        algorithm = choose(grad_x.shape, grad_out.shape, geometry)
+        algorithm = choose(grad_x.shape, grad_out.shape, geometry, grad_x.dtype)
         if algorithm is None:
             super().convolution_backward_data(grad_out, weight, grad_x, geometry)
         else:
@@ -31,7 +31,7 @@ class CpuConvolution(ReferenceOps):
 
     def convolution_backward_weight(self, x: Any, grad_out: Any, grad_weight: Any, geometry: Geometry) -> None:
         """Add the gradient of the convolution's weight."""
-        algorithm = choose(x.shape, grad_out.shape, geometry)
+        algorithm = choose(x.shape, grad_out.shape, geometry, x.dtype)
         if algorithm is None:
             super().convolution_backward_weight(x, grad_out, grad_weight, geometry)
         else:

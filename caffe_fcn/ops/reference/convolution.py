@@ -13,13 +13,17 @@ from typing import Any, NamedTuple
 
 
 class Geometry(NamedTuple):
-    """How a kernel moves over the spatial axes: one number per axis, and the number of channel groups."""
+    """How a kernel moves over the spatial axes: one number per axis, and the number of channel groups.
+
+    `plain` asks for the sums of the definition, though an algorithm that adds differently would be faster.
+    """
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     pad: tuple[int, ...]
     dilation: tuple[int, ...]
     group: int = 1
+    plain: bool = False
 
     @property
     def taps(self) -> int:

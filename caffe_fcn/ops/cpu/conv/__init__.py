@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from types import ModuleType
 
+import numpy as np
+import numpy.typing as npt
+
 from ...reference.convolution import Geometry
-from . import blocked, depthwise, full, pointwise
+from . import blocked, depthwise, full, pointwise, winograd
 
 ALGORITHMS = (full, pointwise, depthwise, blocked)  # the first that fits is taken
 
 
-def choose(x: tuple[int, ...], out: tuple[int, ...], geometry: Geometry) -> ModuleType | None:
-    """The algorithm for an input and an output of these shapes, or None if the reference has to do it."""
+def choose(x: tuple[int, ...], out: tuple[int, ...], geometry: Geometry, dtype: npt.DTypeLike) -> ModuleType | None:
+    """The algorithm for an input and an output of these shapes and type, or None if the reference has to do it."""
+    if dtype == np.float32 and not geometry.plain and winograd.fits(x, out, geometry):
+        return winograd
     return next((algorithm for algorithm in ALGORITHMS if algorithm.fits(x, out, geometry)), None)
