@@ -14,13 +14,16 @@ from .transform import Transformer
 from .workers import in_threads
 
 
-def empty(*shape: int) -> np.ndarray:
-    """A new float32 array of any content; BlobMemoryError when there is no room for it."""
-    size = 4 * math.prod(shape)
+def check_room(size: int, what: str) -> None:
+    """Raise BlobMemoryError, which says `what` needs this many bytes, when there are less."""
     free = available_bytes() if size > LARGE else None
     if free is not None and size > free:
-        raise BlobMemoryError(f"a batch of shape {shape} needs {size / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are "
-                              "free; use a smaller batch_size")
+        raise BlobMemoryError(f"{what} needs {size / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free")
+
+
+def empty(*shape: int) -> np.ndarray:
+    """A new float32 array of any content; BlobMemoryError when there is no room for it."""
+    check_room(4 * math.prod(shape), f"a batch of shape {shape} (use a smaller batch_size?)")
     return np.empty(shape, np.float32)
 
 

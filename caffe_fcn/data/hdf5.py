@@ -12,7 +12,7 @@ from caffe_fcn.errors import FormatError, ShapeError
 from caffe_fcn.formats.files import existing_file
 from caffe_fcn.formats.hdf5 import format_errors, import_h5py, read_dataset
 
-from .batches import empty
+from .batches import check_room, empty
 from .lists import file_list
 
 
@@ -20,7 +20,7 @@ def read_sets(path: str | os.PathLike[str], names: Sequence[str]) -> list[np.nda
     """The data sets of these names in a file, float32 (rows, ...), of any number type in the file.
 
     Raises MissingFileError, FileAccessError, FormatError for a missing set, one that is no array of numbers, or
-    numbers of rows that differ, and NotSupportedError without h5py.
+    numbers of rows that differ, BlobMemoryError when they do not fit, and NotSupportedError without h5py.
     """
     file_name = existing_file(path)
     h5py = import_h5py(file_name)
@@ -39,6 +39,8 @@ def _read(file: Any, name: str, h5py: Any) -> np.ndarray:
         raise FormatError(f"{file.filename}: has no data set '{name}' (a top of the layer); it has {sorted(file)[:20]}")
     if not dataset.shape:
         raise FormatError(f"{file.filename}: the data set '{name}' is a single value; the first axis must be rows")
+    check_room(dataset.size * (dataset.dtype.itemsize + 4), f"{file.filename}: '{name}' of shape {dataset.shape} (use "
+               "several smaller files?)")
     return read_dataset(dataset).data.astype(np.float32, copy=False).reshape(dataset.shape)
 
 

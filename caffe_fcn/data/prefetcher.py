@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from caffe_fcn.errors import NotSupportedError
+from caffe_fcn.errors import LayerError, NotSupportedError
 
 T = TypeVar("T")
+MOST = 1000  # results that may wait; more would fill the memory before they are of use
 PATIENCE = 5.0  # seconds to wait for a thread that is told to end
 
 
@@ -31,13 +32,13 @@ class Prefetcher(Generic[T]):
 
     @property
     def depth(self) -> int:
-        """How many results may wait. May be set at any time; no result is lost."""
+        """How many results may wait. May be set at any time; no result is lost. LayerError if it is out of range."""
         return self._lane.depth
 
     @depth.setter
     def depth(self, depth: int) -> None:
-        if depth < 0:
-            raise ValueError(f"a prefetch depth is 0 (off) or more, got {depth}")
+        if not 0 <= depth <= MOST:
+            raise LayerError(f"a prefetch depth is 0 (off) to {MOST}, got {depth}")
         self._lane.depth = depth
         if not depth:
             self._lane.stop()

@@ -15,8 +15,9 @@ def _import() -> Any:
     try:
         import plyvel
     except ImportError as error:
-        raise NotSupportedError("LevelDB databases need the package plyvel: pip install caffe_fcn[leveldb], or write "
-                                "the database as LMDB (backend: LMDB)") from error
+        raise NotSupportedError("LevelDB databases need the package plyvel: pip install caffe_fcn[leveldb] (from "
+                                "Python 3.13 on: pip install plyvel, which builds it and needs libleveldb-dev), or "
+                                "write the database as LMDB (backend: LMDB)") from error
     return plyvel
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from caffe_fcn.formats import datum, mean
 from caffe_fcn.formats.database import open_reader
 from caffe_fcn.proto import caffe_pb2
 
+needs_plyvel = pytest.mark.skipif(find_spec("plyvel") is None, reason="needs plyvel")
 RNG = np.random.default_rng(0)
 IMAGES = [RNG.integers(0, 256, (4, 5, 3), dtype=np.uint8) for _ in range(3)]
 
@@ -37,7 +39,7 @@ def convert(*flags, status=0, database="db"):
     return {key.decode(): caffe_pb2.Datum.FromString(value) for key, value in open_reader(backend, database).records()}
 
 
-@pytest.mark.parametrize("flags", [[], ["-backend=leveldb"]])
+@pytest.mark.parametrize("flags", [[], pytest.param(["-backend=leveldb"], marks=needs_plyvel)])
 def test_raw(flags):
     datums = convert(*flags)
     assert list(datums) == ["00000000_0.png", "00000001_1.png", "00000002_2.png"]
@@ -143,7 +145,7 @@ def weights(folder):
     return "w.caffemodel"
 
 
-@pytest.mark.parametrize("backend", ["lmdb", "leveldb"])
+@pytest.mark.parametrize("backend", ["lmdb", pytest.param("leveldb", marks=needs_plyvel)])
 def test_extract_features(weights, backend):
     assert extract_features.main([weights, "net.prototxt", "c,f", "c_db,f_db", "2", backend, "CPU"]) == 0
     net = caffe.Net("net.prototxt", weights, caffe.TEST)

@@ -107,6 +107,7 @@ def test_crop_allows_different_sizes_in_a_batch(folder, make_net):
 
 def test_one_reader_for_two_nets(sources, make_net):
     """Neither library lets a process open a database twice."""
+    pytest.importorskip("plyvel")
     assert convert_imageset.main(["-backend=leveldb", "./", "list.txt", "level"]) == 0
     for text in ("source: 'level'", "source: 'db' backend: LMDB"):
         nets = [make_net(layer(f"type: 'Data' data_param {{ batch_size: 1 {text} }}")) for _ in range(2)]
@@ -117,13 +118,12 @@ def test_one_reader_for_two_nets(sources, make_net):
 
 
 def test_a_database_is_free_again_once_its_net_is_gone(sources, make_net):
+    plyvel = pytest.importorskip("plyvel")
     convert_imageset.main(["-backend=leveldb", "./", "list.txt", "level"])
     net = make_net(layer("type: 'Data' data_param { batch_size: 1 source: 'level' }"))
     net.forward()
     del net
     gc.collect()
-    import plyvel
-
     plyvel.DB("level", create_if_missing=False).close()
 
 
@@ -270,6 +270,11 @@ def test_bad_layers(fields, sources, make_net):
     error, message = BAD_LAYERS[fields]
     with pytest.raises(error, match=message):
         make_net(layer(fields))
+
+
+def test_a_prefetch_depth_that_cannot_be_meant(make_net):
+    with pytest.raises(LayerError, match=r"'data' .ImageData.: a prefetch depth is 0 .* to 1000, got 4000000000"):
+        make_net(image_layer().replace("transform_param", "data_param { prefetch: 4000000000 } transform_param"))
 
 
 def test_a_batch_that_cannot_fit_is_refused_before_it_is_read(make_net):

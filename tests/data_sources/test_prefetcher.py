@@ -13,7 +13,7 @@ import time
 import pytest
 
 from caffe_fcn.data.prefetcher import Prefetcher
-from caffe_fcn.errors import NotSupportedError
+from caffe_fcn.errors import LayerError, NotSupportedError
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_turning_it_off_and_on_loses_nothing(threads):
 
 
 def test_depth_must_not_be_negative():
-    with pytest.raises(ValueError, match="-1"):
+    with pytest.raises(LayerError, match="-1"):
         Prefetcher(int, -1)
 
 

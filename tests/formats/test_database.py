@@ -6,16 +6,19 @@ import gc
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 from caffe_fcn.errors import FileAccessError, FormatError, MissingFileError, NotSupportedError
 from caffe_fcn.formats import datum, lmdb, mean
-from caffe_fcn.formats.database import BACKENDS, new_database, open_reader
+from caffe_fcn.formats.database import new_database, open_reader
 from caffe_fcn.proto import caffe_pb2
 
-backends = pytest.mark.parametrize("backend", BACKENDS)
+needs_plyvel = pytest.mark.skipif(find_spec("plyvel") is None, reason="needs plyvel")
+LEVELDB = pytest.param("leveldb", marks=needs_plyvel)
+backends = pytest.mark.parametrize("backend", ["lmdb", LEVELDB])
 COUNT = 1234  # more than one commit
 
 
@@ -115,7 +118,8 @@ def test_what_is_no_database(kind, backend, folder):
     elif kind == "empty folder":
         (folder / "db").mkdir()
     elif kind == "other kind":
-        make(*({"lmdb", "leveldb"} - {backend}))
+        (folder / "db").mkdir()
+        (folder / "db" / {"leveldb": "data.mdb", "lmdb": "CURRENT"}[backend]).touch()
     error, message = WRONG[kind]
     with pytest.raises(error, match=message):
         open_reader(backend, "db")
@@ -148,6 +152,7 @@ def level_file(ending):
     return next(f"db/{name}" for name in sorted(os.listdir("db")) if name.endswith(ending))
 
 
+@needs_plyvel
 @pytest.mark.parametrize("ending", [".log", ".ldb", "CURRENT"])
 def test_a_damaged_leveldb(ending):
     make("leveldb", count=200, size=3000)
@@ -162,6 +167,7 @@ def test_a_damaged_leveldb(ending):
         list(open_reader("leveldb", "db").records())
 
 
+@needs_plyvel
 def test_a_leveldb_in_use_by_another_process():
     make("leveldb", count=1)
     code = "import plyvel\ndb = plyvel.DB('db')\nprint('open', flush=True)\ninput()"
@@ -173,7 +179,8 @@ def test_a_leveldb_in_use_by_another_process():
     assert sum(1 for _ in open_reader("leveldb", "db").records()) == 1
 
 
-@pytest.mark.parametrize(("backend", "library"), [("lmdb", "lmdb"), ("leveldb", "plyvel")])
+@pytest.mark.parametrize(("backend", "library"), [
+    ("lmdb", "lmdb"), pytest.param("leveldb", "plyvel", marks=needs_plyvel)])
 def test_a_library_that_is_not_installed(backend, library, monkeypatch):
     make(backend, count=1)
     monkeypatch.setitem(sys.modules, library, None)
