@@ -16,6 +16,9 @@ from caffe_fcn.errors import CaffeFcnError
 
 # command -> module; a module is imported only when its command is asked for
 COMMANDS: dict[str, str] = {
+    "classify": "classify",
+    "detect": "detect",
+    "draw-net": "draw_net",
     "run": "run",
 }
 

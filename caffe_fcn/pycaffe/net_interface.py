@@ -28,6 +28,18 @@ class NetInterface:
     def _backward(self, start: int, end: int) -> None:
         raise NotImplementedError
 
+    def __repr__(self) -> str:
+        """A table of the layers."""
+        from .summary import as_text
+
+        return as_text(self)  # type: ignore[arg-type]
+
+    def _repr_html_(self) -> str:
+        """The same table where a notebook shows a net."""
+        from .summary import as_html
+
+        return as_html(self)  # type: ignore[arg-type]
+
     # parts by index
 
     @property

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from .signatures import bare_signatures
 
-
 Order = Literal[0, 1, 2, 3, 4, 5]
 
 
