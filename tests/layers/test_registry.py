@@ -40,8 +40,16 @@ def moved(case, bottoms):
     return range(len(bottoms)) if case.moved is None else case.moved
 
 
-def passes(case, bottoms, backward=None, **more):
-    """Run a case with repeatable parameters and top diffs: (run, its tops, diffs of bottoms and parameters)."""
+def shares_memory(run, which):
+    """Does a top use the memory of a bottom or a parameter? which: 0 of data, 1 of diffs."""
+    return any(b.memories[which] is t.memories[which] for b in (*run.bottom, *run.layer.blobs) for t in run.top)
+
+
+def passes(case, bottoms, backward=None, stale=False, **more):
+    """Run a case with repeatable parameters and top diffs: (run, its tops, diffs of bottoms and parameters).
+
+    stale: the tops hold other values before, unless they share memory.
+    """
     mode.set_random_seed(7)
     backward = case.gradient if backward is None else backward
     more = {"tops": len(case.tops(Draw(0))), **more}
@@ -49,6 +57,9 @@ def passes(case, bottoms, backward=None, **more):
     random = np.random.default_rng(8)
     for blob in run.layer.blobs:
         blob.data[...] = random.normal(size=blob.shape)
+    if stale and not shares_memory(run, 0):
+        for blob in run.top:
+            blob.data[...] = 9
     run.layer.forward(run.bottom, run.top)
     tops = [blob.data.copy() for blob in run.top]
     if backward:
@@ -119,6 +130,13 @@ def test_in_place(case):
     close(within[0] + within[1], apart[0] + apart[1])
 
 
+@each([case for case in CASES if case.type not in ("DummyData", "Input")])  # which keep what was set
+def test_forward_overwrites_its_tops(case):
+    bottoms = case.bottoms(Draw(16))
+    for found, wanted in zip(passes(case, bottoms, stale=True)[1], passes(case, bottoms)[1], strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 @each()
 def test_forward_allocates_no_diffs(case):
     run, _, _ = passes(case, case.bottoms(Draw(11)), backward=False)
@@ -129,8 +147,8 @@ def test_forward_allocates_no_diffs(case):
 @each(WITH_GRADIENT)
 def test_backward_overwrites_bottom_diffs_and_adds_to_those_of_parameters(case):
     run, _, clean = passes(case, case.bottoms(Draw(12)))
-    if any(b.memories[1] is t.memories[1] for b in (*run.bottom, *run.layer.blobs) for t in run.top):
-        return  # shares its memory with the top
+    if shares_memory(run, 1):
+        return
     wanted = [i in moved(case, run.bottom) for i in range(len(run.bottom))]
     for blob in (*run.bottom, *run.layer.blobs):
         blob.diff[...] = 3
@@ -144,7 +162,7 @@ def test_backward_overwrites_bottom_diffs_and_adds_to_those_of_parameters(case):
 @each([case for case in WITH_GRADIENT if case.type not in RECURRENT])
 def test_backward_computes_only_what_is_wanted(case):
     run, _, _ = passes(case, case.bottoms(Draw(13)))
-    if any(b.memories[1] is t.memories[1] for b in (*run.bottom, *run.layer.blobs) for t in run.top):
+    if shares_memory(run, 1):
         return
     for blob in (*run.bottom, *run.layer.blobs):
         blob.diff[...] = 3
