@@ -44,6 +44,7 @@ class Blob:
     def reshape(self, *shape: int) -> None:
         """Change the shape; memory is kept if it suffices, else dropped and allocated at the next access.
 
+        A blob that outgrows memory which it shares gets its own; the others keep theirs, with its values.
         Raises ShapeError for a negative axis, TypeError for one that is no whole number.
         """
         if shape == self._shape and self.count:
@@ -58,8 +59,8 @@ class Blob:
             raise ShapeError(f"a blob has at most {MAX_AXES} axes, got {len(new)}")
         self._shape = new
         self.count = math.prod(new)
-        self._data.require(self.count)
-        self._diff.require(self.count)
+        self._data = self._data.for_count(self.count)
+        self._diff = self._diff.for_count(self.count)
 
     def reshape_like(self, other: Blob) -> None:
         """Take the shape of another blob."""

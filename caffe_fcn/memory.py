@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .errors import BlobMemoryError
+
 LARGE = 1 << 26  # bytes; smaller allocations are not worth asking the system about
 
 
@@ -67,6 +69,13 @@ def _container_bytes(folder: str) -> int | None:
         return None  # the word "max", or no such files
 
 
+def check_room(size: int, what: str) -> None:
+    """Raise BlobMemoryError, which says that `what` needs this many bytes, when there are less."""
+    free = available_bytes() if size > LARGE else None
+    if free is not None and size > free:
+        raise BlobMemoryError(f"{what} needs {size / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free")
+
+
 class Memory:
     """A flat array of `count` elements of `dtype`, allocated lazily, synced lazily.
 
@@ -94,6 +103,13 @@ class Memory:
         self.release()
         self.count = count
         return True
+
+    def for_count(self, count: int) -> Memory:
+        """This memory after `require(count)`, or a new one if others share this one and it is too small."""
+        if self.shared and count > self.count:
+            return Memory(count, self.dtype)
+        self.require(count)
+        return self
 
     def release(self) -> None:
         """Forget the values and give the memory back (arrays that a user holds stay alive)."""

@@ -103,6 +103,18 @@ def test_sharing_data_keeps_diffs_apart():
         a.share_data(Blob((4,)))
 
 
+def test_a_blob_that_outgrows_shared_memory_leaves_it():
+    a, b = Blob((2,)), Blob((2,))
+    b.share_data(a)
+    b.share_diff(a)
+    a.data[...], a.diff[...] = 5, 6
+    b.reshape(3)
+    assert (a.data.tolist(), a.diff.tolist()) == ([5, 5], [6, 6])
+    assert not b.data.any() and not b.diff.any()
+    b.data[...] = 1
+    assert a.data.tolist() == [5, 5]
+
+
 def test_values_move_only_when_the_other_side_asks(device):
     blob = Blob((3,))
     memory = blob.memories[0]
