@@ -6,19 +6,12 @@ import math
 
 import numpy as np
 
-from caffe_fcn.errors import BlobMemoryError, LayerError, ShapeError
-from caffe_fcn.memory import LARGE, available_bytes
+from caffe_fcn.errors import LayerError, ShapeError
+from caffe_fcn.memory import check_room
 
 from .records import Record, Records
 from .transform import Transformer
 from .workers import in_threads
-
-
-def check_room(size: int, what: str) -> None:
-    """Raise BlobMemoryError, which says `what` needs this many bytes, when there are less."""
-    free = available_bytes() if size > LARGE else None
-    if free is not None and size > free:
-        raise BlobMemoryError(f"{what} needs {size / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free")
 
 
 def empty(*shape: int) -> np.ndarray:

@@ -11,8 +11,9 @@ import numpy as np
 from caffe_fcn.errors import FormatError, ShapeError
 from caffe_fcn.formats.files import existing_file
 from caffe_fcn.formats.hdf5 import format_errors, import_h5py, read_dataset
+from caffe_fcn.memory import check_room
 
-from .batches import check_room, empty
+from .batches import empty
 from .lists import file_list
 
 

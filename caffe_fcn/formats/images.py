@@ -14,8 +14,10 @@ import numpy as np
 
 from caffe_fcn.errors import CaffeFcnError, FileAccessError, FormatError, MissingFileError
 from caffe_fcn.formats.files import existing_file
+from caffe_fcn.memory import check_room
 
 GREY_WEIGHTS = (9797, 19234, 3737)  # of red, green and blue, in 1/32768
+BYTES_TO_RESIZE = 16  # for each new value, intermediate ones included
 STEPS = 2048  # a bilinear weight is a multiple of 1/STEPS
 WITH_ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
@@ -131,10 +133,12 @@ def resize(image: np.ndarray, height: int, width: int, step: tuple[float, float]
 
     step  old pixels to a new one, downwards and to the right; (h / height, w / width) by default
 
-    Weights are rounded to 1/2048 and sums as in OpenCV's fixed-point arithmetic.
+    Weights are rounded to 1/2048 and sums as in OpenCV's fixed-point arithmetic. Raises BlobMemoryError for a size that
+    does not fit the memory.
     """
     if image.shape[1:] == (height, width):
         return image
+    check_room(BYTES_TO_RESIZE * len(image) * (height + 1) * (width + 1), f"resizing an image to {height} x {width}")
     down, right_step = step or (image.shape[1] / height, image.shape[2] / width)
     left, right, weight = _neighbours(image.shape[2], width, right_step)
     upper, lower, rise = _neighbours(image.shape[1], height, down)

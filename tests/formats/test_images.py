@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from caffe_fcn.errors import FileAccessError, FormatError, MissingFileError
+from caffe_fcn.errors import BlobMemoryError, FileAccessError, FormatError, MissingFileError
 from caffe_fcn.formats.images import decode, encode, read_image, resize
 
 RNG = np.random.default_rng(0)
@@ -141,6 +141,11 @@ def test_resize_is_bilinear_between_centres(size):
     got = resize(BGR, *size)
     assert got.dtype == np.uint8 and got.shape == (3, *size)
     assert abs(got - image).max() <= 1
+
+
+def test_resize_to_a_size_that_does_not_fit():
+    with pytest.raises(BlobMemoryError, match="resizing an image to 4000000000 x 1 needs"):
+        resize(BGR, 4_000_000_000, 1)
 
 
 def test_resize_to_the_same_size_changes_nothing():
