@@ -10,6 +10,7 @@
 The algebra is that of the fully convolutional nets of Shelhamer, Long and Darrell (PAMI 2017), with exact fractions.
 """
 
+from . import forks  # noqa: F401 (adds its rules)
 from .affine import AxisMap, CoordMap
 from .field import ReceptiveField
 from .maps import CoordMaps

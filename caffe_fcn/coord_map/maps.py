@@ -13,6 +13,8 @@ from .explain import Step, describe
 from .field import ReceptiveField, field_of
 from .rules import UndefinedMap, layer_windows
 
+FIRST_ONLY = ("Crop", "Upsample")  # the second bottom is a size or a mask
+
 
 class Made(NamedTuple):
     """A blob: which layer (index) makes it, from which blobs (indices); only those that give it its coordinates."""
@@ -36,7 +38,7 @@ class CoordMaps:
         self.blobs: list[Made] = []
         self._latest: dict[str, int] = {}
         for i, layer in enumerate(self.layers):
-            kept = layer.bottom[:1] if layer.type == "Crop" else layer.bottom
+            kept = layer.bottom[:1] if layer.type in FIRST_ONLY else layer.bottom
             sources = tuple(self._latest[name] for name in kept if name in self._latest)
             self.blobs += [Made(name, i, sources) for name in layer.top]
             first = len(self.blobs) - len(layer.top)
@@ -123,8 +125,10 @@ def _structure(net: Any, phase: int) -> Any:
         from ..proto.upgrade import read_net
 
         net = read_net(os.fspath(net))
-    elif hasattr(net, "_structure"):
-        return net._structure()
-    elif not isinstance(net, caffe_pb2.NetParameter):
+    if not isinstance(net, caffe_pb2.NetParameter):
+        from ..net import Net
+
+        if isinstance(net, Net):
+            return net._structure()
         net = net.to_proto()
     return filter_net(with_state(net, phase))
