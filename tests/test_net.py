@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 import caffe
-from caffe_fcn.errors import BlobMemoryError, LayerError, MissingFileError, PrototxtError, ShapeError, WeightsError
+from caffe_fcn.errors import (
+    BlobMemoryError,
+    LayerError,
+    MissingFileError,
+    NetError,
+    PrototxtError,
+    ShapeError,
+    WeightsError,
+)
 from caffe_fcn.memory import Head
 
 INPUT = "layer {{ name: 'in' type: 'Input' top: 'x' input_param {{ shape {{ {dims} }} }} }}\n"
@@ -228,3 +236,11 @@ def test_a_message_keeps_double_precision(net_of):
     net.params["a"][0].diff[...] = 0.7
     blob = net.to_proto(write_diff=True).layer[1].blobs[0]
     assert (list(blob.double_data), list(blob.double_diff), len(blob.data)) == ([0.1] * 12, [0.7] * 12, 0)
+
+
+def test_an_unknown_layer_to_start_or_end_at(net_of):
+    net = net_of(TWO_LAYERS)
+    with pytest.raises(NetError, match="no layer 'B'; did you mean 'b'"):
+        net.forward(start="B")
+    with pytest.raises(NetError, match="no layer 'conv1'"):
+        net.backward(end="conv1")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..blob import Blob, BlobVec
-from ..errors import ArrayError
+from ..errors import ArrayError, NetError
+from ..proto.text import did_you_mean
 from .signatures import bare_signatures
 
 if TYPE_CHECKING:
@@ -134,6 +135,12 @@ class NetInterface:
 
     # passes
 
+    def _index_of(self, layer: str) -> int:
+        """Index of the first layer of this name; NetError if there is none."""
+        if layer not in self._layer_names:
+            raise NetError(f"the net has no layer '{layer}'{did_you_mean(layer, self._layer_names)}")
+        return self._layer_names.index(layer)
+
     def forward(
         self, blobs: list[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: Any
     ) -> dict[str, np.ndarray]:
@@ -145,8 +152,8 @@ class NetInterface:
         Returns arrays by name: the net's outputs, or the tops of `end`, and `blobs`; views, not copies.
         """
         names = self._layer_names
-        first = names.index(start) if start is not None else 0
-        last = names.index(end) if end is not None else len(names) - 1
+        first = self._index_of(start) if start is not None else 0
+        last = self._index_of(end) if end is not None else len(names) - 1
         wanted = set((self.top_names[end] if end is not None else self.outputs) + (blobs or []))
         if kwargs:
             if set(kwargs) != set(self.inputs):
@@ -167,8 +174,8 @@ class NetInterface:
         Returns the diffs of the net's inputs, or of the bottoms of `end`, and of `diffs`; views, not copies.
         """
         names = self._layer_names
-        first = names.index(start) if start is not None else len(names) - 1
-        last = names.index(end) if end is not None else 0
+        first = self._index_of(start) if start is not None else len(names) - 1
+        last = self._index_of(end) if end is not None else 0
         wanted = set((self.bottom_names[end] if end is not None else self.inputs) + (diffs or []))
         if kwargs:
             if set(kwargs) != set(self.outputs):
