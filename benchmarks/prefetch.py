@@ -1,7 +1,8 @@
 """Does an iteration cost what the net costs when a Python data layer takes 30 ms an image and the net 100 ms?
 
-Measures the net without its data layer, then with it, with and without running it ahead. The layer waits (as for a
-disk or a network), or decodes an image, which also takes processor time from the net.
+Measures the net without its data layer, and with it, with and without running it ahead. The layer waits (as for a disk
+or a network), or decodes an image, which also takes processor time from the net. All take turns, so that a disturbance
+meets each of them.
 Exits with status 1 when the waiting layer, run ahead, makes an iteration more than 10 % longer.
 """
 
@@ -23,7 +24,7 @@ import caffe_fcn
 LOADING, COMPUTING = 0.030, 0.100  # seconds
 SIZE, CHANNELS = 96, 32
 MOST = 1.10
-PASSES = 20
+ROUNDS, PASSES, UNCOUNTED = 6, 5, 4  # the first passes of a round use up what was made ahead before it
 
 buffer = io.BytesIO()
 Image.fromarray(np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)).save(buffer, "JPEG")
@@ -77,40 +78,46 @@ def make_net(folder: Path, data: str, convolutions: int) -> caffe_fcn.Net:
     return caffe_fcn.Net(file, caffe_fcn.TEST)
 
 
-def passes(net: caffe_fcn.Net, count: int = PASSES) -> list[float]:
-    """Seconds of each of some forward passes, after two that are not counted."""
+def passes(net: caffe_fcn.Net) -> list[float]:
+    """Seconds of each of some forward passes, after those that are not counted."""
     seconds = []
-    for _ in range(count + 2):
+    for _ in range(UNCOUNTED + PASSES):
         start = time.perf_counter()
         net.forward()
         seconds.append(time.perf_counter() - start)
-    return seconds[2:]
+    return seconds[UNCOUNTED:]
+
+
+def make_nets(folder: Path) -> tuple[dict[str, caffe_fcn.Net], int]:
+    """The nets to compare by name, and how many convolutions make each take about COMPUTING seconds."""
+    shape = f"shape {{ dim: 1 dim: 3 dim: {SIZE} dim: {SIZE} }}"
+    without = f"layer {{ name: 'd' type: 'Input' top: 'data' input_param {{ {shape} }} }}\n"
+    count = max(1, round(20 * COMPUTING / min(passes(make_net(folder, without, 20)))))
+    nets = {"net alone": make_net(folder, without, count)}
+    for layer in (Waiting, Decoding):
+        text = (f"layer {{ name: 'd' type: 'Python' top: 'data' python_param {{ module: '{Path(__file__).stem}' "
+                f"layer: '{layer.__name__}' }} }}\n")
+        for way, depth in (("in turn", 0), ("ahead", 3)):
+            net = nets[f"{layer.__name__} {way}"] = make_net(folder, text, count)
+            caffe_fcn.prefetch(net, depth)
+    return nets, count
 
 
 def main() -> int:
-    here = Path(__file__).stem
-    input_layer = ("layer { name: 'd' type: 'Input' top: 'data' "
-                   f"input_param {{ shape {{ dim: 1 dim: 3 dim: {SIZE} dim: {SIZE} }} }} }}\n")
-    python_layer = "layer { name: 'd' type: 'Python' top: 'data' python_param { module: '%s' layer: '%s' } }\n"
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        one = statistics.median(passes(make_net(folder, input_layer, 20))) / 20
-        count = max(1, round(COMPUTING / one))
-        alone = passes(make_net(folder, input_layer, count))
-        results: dict[str, object] = {"machine": machine("numpy", "numba"), "convolutions": count,
-                                      "net alone": summary(alone)}
-        print(f"net alone: {1000 * statistics.median(alone):.1f} ms, {count} convolutions")
-        ratios = {}
-        for layer in (Waiting, Decoding):
-            for depth in (0, 3):
-                net = make_net(folder, python_layer % (here, layer.__name__), count)
-                caffe_fcn.prefetch(net, depth)
-                measured = passes(net)
-                key = f"{layer.__name__} {'ahead' if depth else 'in turn'}"
-                ratios[key] = statistics.median(measured) / statistics.median(alone)
-                results[key] = summary(measured) | {"ratio": ratios[key]}
-                print(f"{key}: {1000 * statistics.median(measured):.1f} ms, {ratios[key]:.2f} x the net alone")
-    print(f"wrote {write_results(here, results)}")
+    with tempfile.TemporaryDirectory() as folder:
+        nets, count = make_nets(Path(folder))
+        seconds: dict[str, list[float]] = {name: [] for name in nets}
+        for _ in range(ROUNDS):
+            for name, net in nets.items():
+                seconds[name] += passes(net)
+    alone = statistics.median(seconds["net alone"])
+    ratios = {name: statistics.median(values) / alone for name, values in seconds.items()}
+    for name, values in seconds.items():
+        print(f"{name}: {1000 * statistics.median(values):.1f} ms, {ratios[name]:.2f} x the net alone")
+    path = write_results(Path(__file__).stem, {
+        "machine": machine("numpy", "numba"), "convolutions": count,
+        **{name: summary(values) | {"ratio": ratios[name]} for name, values in seconds.items()}})
+    print(f"wrote {path}")
     return int(ratios["Waiting ahead"] > MOST)
 
 
