@@ -136,13 +136,17 @@ for _symbol, _operation in ((operator.add, _add), (operator.sub, _sub), (operato
     _overload(_symbol, _operation)
 
 
-def _pick(builder: Any, vectors: list[Any], places: list[int]) -> Any:
-    """The elements of the concatenated vectors at WIDTH places, by two-operand shuffles."""
-    while len(vectors) > 1:  # join neighbours to wider ones; what is not used costs nothing
-        size = vectors[0].type.count
-        vectors = [builder.shuffle_vector(a, b, _mask(list(range(2 * size))))
-                   for a, b in zip(vectors[::2], vectors[1::2], strict=True)]
-    return builder.shuffle_vector(vectors[0], vectors[0], _mask(places))
+def _halves(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """The values of a and b in turn: first those of their lower halves, then those of their upper halves."""
+    half = WIDTH // 2
+    return tuple(builder.shuffle_vector(a, b, _mask([start + n // 2 + n % 2 * WIDTH for n in range(WIDTH)]))
+                 for start in (0, half))  # type: ignore[return-value]
+
+
+def _turns(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """Every other value of a and b, from the first and from the second on: the inverse of `_halves`."""
+    return tuple(builder.shuffle_vector(a, b, _mask(list(range(start, 2 * WIDTH, 2))))
+                 for start in (0, 1))  # type: ignore[return-value]
 
 
 @primitive
@@ -151,8 +155,10 @@ def load4(typing: Any, array: Any, index: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         at = _to_intp(context, builder, args[1], signature.args[1])
         parts = [builder.load(place(context, builder, signature.args[0], args[0], at, n), align=4) for n in range(4)]
-        picked = [_pick(builder, parts, list(range(j, 4 * WIDTH, 4))) for j in range(4)]
-        return context.make_tuple(builder, signature.return_type, picked)
+        (even, odd), (even2, odd2) = (_turns(builder, *pair) for pair in (parts[:2], parts[2:]))
+        first, third = _turns(builder, even, even2)
+        second, fourth = _turns(builder, odd, odd2)
+        return context.make_tuple(builder, signature.return_type, [first, second, third, fourth])
 
     return types.UniTuple(vector, 4)(array, index), generate
 
@@ -162,13 +168,23 @@ def store4(typing: Any, array: Any, index: Any, a: Any, b: Any, c: Any, d: Any) 
     """store4(array, index, a, b, c, d): the inverse of load4."""
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         at = _to_intp(context, builder, args[1], signature.args[1])
-        for n in range(4):
-            places = [j * WIDTH + n * WIDTH // 4 + t for t in range(WIDTH // 4) for j in range(4)]
-            part = _pick(builder, list(args[2:]), places)
+        low, high = (_halves(builder, args[2], args[4]), _halves(builder, args[3], args[5]))
+        parts = [part for pair in zip(low, high, strict=True) for part in _halves(builder, *pair)]
+        for n, part in enumerate(parts):
             builder.store(part, place(context, builder, signature.args[0], args[0], at, n), align=4)
         return context.get_dummy_value()
 
     return types.void(array, index, vector, vector, vector, vector), generate
+
+
+@primitive
+def shift(typing: Any, values: Any, last: Any) -> Any:
+    """shift(vector, x): the vector without its first value, and x behind it."""
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        follower = broadcast(builder, context.cast(builder, args[1], signature.args[1], types.float32))
+        return builder.shuffle_vector(args[0], follower, _mask(list(range(1, WIDTH + 1))))
+
+    return vector(vector, last), generate
 
 
 @primitive
@@ -182,11 +198,8 @@ def transpose(typing: Any, source: Any, start: Any, step: Any, target: Any, orig
 
         rows = [builder.load(at(0, 1, 2, n), align=4) for n in range(WIDTH)]
         half = WIDTH // 2
-        low = _mask([n // 2 + n % 2 * WIDTH for n in range(WIDTH)])
-        high = _mask([half + n // 2 + n % 2 * WIDTH for n in range(WIDTH)])
         for _ in range(WIDTH.bit_length() - 1):  # perfect shuffles, one per bit of the index
-            pairs = list(zip(rows[:half], rows[half:], strict=True))
-            rows = [builder.shuffle_vector(a, b, mask) for a, b in pairs for mask in (low, high)]
+            rows = [row for pair in zip(rows[:half], rows[half:], strict=True) for row in _halves(builder, *pair)]
         for n, row in enumerate(rows):
             builder.store(row, at(3, 4, 5, n), align=4)
         return context.get_dummy_value()

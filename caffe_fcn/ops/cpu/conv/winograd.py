@@ -15,7 +15,7 @@ import numpy as np
 from ...reference.convolution import Geometry
 from .. import threads
 
-BLOCK = 4 << 20  # bytes of transformed values that are aimed at, per thread, unless the transformed weight has more
+BLOCK = 2 << 20  # bytes of transformed values that are aimed at, per thread, unless the transformed weight has more
 SHARED = 8 << 20  # bytes of transformed values for a weight's gradient, unless that has half as many
 CHANNELS = 16  # of input and of output, at least
 TILES = 16  # at least; for fewer the transform of the weight does not pay

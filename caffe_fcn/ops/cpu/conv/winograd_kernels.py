@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numba import njit
 
-from ..simd import WIDTH, load, load4, splat, store, store4, transpose
+from ..simd import WIDTH, load, load4, shift, splat, store, store4, transpose
 from ..tile_product import LEFT, RIGHT, ROWS, tile_product
 
 A = math.sqrt(0.5)
@@ -73,21 +73,36 @@ def _store6(array, at, step, r):
     store(array, at + 5 * step, r[5])
 
 
+@njit(nogil=True, inline="always")
+def _clear(array, start, stop):
+    """Set start ... stop to 0, and up to WIDTH values more."""
+    for at in range(start, stop, WIDTH):
+        store(array, at, splat(0.0))
+
+
 @njit(cache=True, nogil=True)
 def stage(x, plane, top, left, rows, count, lines, pitch):
-    """Copy `rows` rows of `count` values of x (planes, height, width) to lines; what lies outside is 0."""
+    """Copy `rows` rows of `count` values of x (planes, height, width) to lines; what lies outside is 0.
+
+    Writes up to WIDTH values more behind each row.
+    """
     height, width = x.shape[1:]
     low = min(max(-left, 0), count)
     high = max(min(width - left, count), low)
     for row in range(rows):
-        line = lines[row * pitch:row * pitch + count]
-        y = top + row
-        if 0 <= y < height:
-            line[:low] = 0
-            line[low:high] = x[plane, y, left + low:left + high]
-            line[high:] = 0
+        y, target = top + row, row * pitch
+        if y < 0 or y >= height:
+            _clear(lines, target, target + count)
+            continue
+        source = (plane * height + y) * width + left
+        _clear(lines, target, target + low)
+        if source + high + WIDTH <= x.size:
+            for at in range(low, high, WIDTH):
+                store(lines, target + at, load(x, source + at))
         else:
-            line[:] = 0
+            for at in range(low, high):
+                lines[target + at] = x[plane, y, left + at]
+        _clear(lines, target + high, target + count)
 
 
 @njit(cache=True, nogil=True)
@@ -125,8 +140,8 @@ def to_panels(first, last, channels, x, rows, pad, tiles, start, stop, data, lin
                     at = i * pitch + 4 * done
                     d0, d1, d2, d3 = load4(lines, at)
                     if rows == 6:
-                        d4, d5, _, _ = load4(lines, at + 4)
-                        r = _of_image(d0, d1, d2, d3, d4, d5)
+                        after = at + 4 * WIDTH
+                        r = _of_image(d0, d1, d2, d3, shift(d0, lines[after]), shift(d1, lines[after + 1]))
                     else:
                         r = _of_gradient(d0, d1, d2, d3)
                     _store6(data, target + 6 * i * step, step, r)
