@@ -140,13 +140,13 @@ def _halves(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
     """The values of a and b in turn: first those of their lower halves, then those of their upper halves."""
     half = WIDTH // 2
     return tuple(builder.shuffle_vector(a, b, _mask([start + n // 2 + n % 2 * WIDTH for n in range(WIDTH)]))
-                 for start in (0, half))  # type: ignore[return-value]
+                 for start in (0, half))
 
 
 def _turns(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
     """Every other value of a and b, from the first and from the second on: the inverse of `_halves`."""
     return tuple(builder.shuffle_vector(a, b, _mask(list(range(start, 2 * WIDTH, 2))))
-                 for start in (0, 1))  # type: ignore[return-value]
+                 for start in (0, 1))
 
 
 @primitive
