@@ -9,6 +9,7 @@ from setuptools import find_packages, setup
 ROOT = Path(__file__).parent
 ALIAS = "caffe_fcn/alias"
 COMMANDS = {
+    "caffe": "caffe",
     "caffe-fcn": "main",
     "compute_image_mean": "compute_image_mean",
     "convert_imageset": "convert_imageset",
@@ -43,9 +44,9 @@ def alias_packages() -> dict[str, str]:
 
 
 def own_packages() -> list[str]:
-    """`caffe_fcn` and what is below it; the alias folder appears only under its top-level names."""
+    """`caffe_fcn`, what is below it, and `net_surgery`; the alias folder appears only under its top-level names."""
     return find_packages(
-        str(ROOT), include=["caffe_fcn", "caffe_fcn.*"], exclude=["caffe_fcn.alias", "caffe_fcn.alias.*"]
+        str(ROOT), include=["caffe_fcn", "caffe_fcn.*", "net_surgery"], exclude=["caffe_fcn.alias", "caffe_fcn.alias.*"]
     )
 
 
@@ -61,7 +62,11 @@ setup(
     python_requires=">=3.10",
     packages=[*own_packages(), *alias_packages()],
     package_dir=alias_packages(),
-    package_data={"caffe_fcn": ["py.typed", "proto/*.desc", "proto/*.pyi"], "caffe": ["py.typed"]},
+    package_data={
+        "caffe_fcn": ["py.typed", "proto/*.desc", "proto/*.pyi"],
+        "caffe": ["py.typed"],
+        "net_surgery": ["py.typed"],
+    },
     install_requires=[
         "numpy>=1.24",
         "protobuf>=4.25,<8",

@@ -1,0 +1,1 @@
+"""What surrounds a training run: progress, checks, forecasts, records and their reports."""

@@ -1,0 +1,37 @@
+"""Scores of segmentations against values worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from caffe_fcn.metrics import Scores, confusion
+
+
+def test_confusion():
+    truth, predicted = np.array([[0, 0, 1], [1, 2, 255]], np.uint8), np.array([[0, 1, 1], [1, 0, 2]])
+    assert confusion(truth, predicted, 3).tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 0]]
+    assert confusion(np.array([-1, 255]), np.array([9, 9]), 2).tolist() == [[0, 0], [0, 0]]
+
+
+def test_scores():
+    scores = Scores(np.array([[6, 2, 0, 0], [1, 9, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0]]))
+    assert scores.pixel_accuracy == 15 / 20
+    np.testing.assert_allclose(scores.accuracy, [6 / 8, 9 / 10, 0, np.nan])
+    np.testing.assert_allclose(scores.iu, [6 / 9, 9 / 14, 0, np.nan])
+    assert scores.mean_accuracy == pytest.approx((6 / 8 + 9 / 10) / 3)
+    assert scores.mean_iu == pytest.approx((6 / 9 + 9 / 14) / 3)
+    assert scores.frequency_weighted_iu == pytest.approx((8 * 6 / 9 + 10 * 9 / 14) / 20)
+
+
+def test_nothing_to_score():
+    scores = Scores(np.zeros((2, 2), int))
+    assert np.isnan([scores.pixel_accuracy, scores.mean_accuracy, scores.mean_iu]).all()
+
+
+@pytest.mark.parametrize(("truth", "predicted", "message"), [
+    ([0, 1], [0], "need the same shape"), ([0, 1], [0, 2], "between 0 and 1, got 0 to 2"),
+])
+def test_refused(truth, predicted, message):
+    with pytest.raises(ValueError, match=message):
+        confusion(np.array(truth), np.array(predicted), 2)
