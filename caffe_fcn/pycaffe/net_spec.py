@@ -10,9 +10,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..proto import caffe_pb2
@@ -46,11 +47,22 @@ def assign_proto(proto: Any, name: str, val: Any) -> None:
             if isinstance(item, Mapping):
                 _assign_fields(field.add(), item)
             else:
-                field.append(item)
+                with _naming(proto, name, item):
+                    field.append(item)
     elif isinstance(val, Mapping):
         _assign_fields(field, val)
     else:
-        setattr(proto, name, val)
+        with _naming(proto, name, val):
+            setattr(proto, name, val)
+
+
+@contextlib.contextmanager
+def _naming(proto: Any, name: str, val: Any) -> Iterator[None]:
+    """Let errors of the protobuf library say which field they mean."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{proto.DESCRIPTOR.name}: {name} cannot be {val!r}: {error}") from None
 
 
 def _assign_fields(message: Any, values: Mapping[str, Any]) -> None:
