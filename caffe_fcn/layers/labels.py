@@ -70,6 +70,9 @@ class Predictions:
 
     def _advice(self, value: float, position: tuple[int, ...]) -> str:
         ignored = "" if self.ignore is None else f" or {self.ignore} (ignored)"
-        return (f"the label at {position} is {value:g}, but the {self.classes} classes of the scores want integers "
-                f"from 0 to {self.classes - 1}{ignored}; if this label means 'no class', leave it out with "
-                f"{self.field} {{ ignore_label: {value:g} }}, else num_output is too small or the labels are wrong")
+        message = (f"the label at {position} is {value:g}, but the {self.classes} classes of the scores want integers "
+                   f"from 0 to {self.classes - 1}{ignored}")
+        if not abs(value) < 2**31:  # NaN, too: no ignore_label can be that
+            return f"{message}; the labels are wrong"
+        return (f"{message}; if this label means 'no class', leave it out with {self.field} "
+                f"{{ ignore_label: {int(value)} }}, else num_output is too small or the labels are wrong")

@@ -95,10 +95,17 @@ def test_labels_are_cut_toward_zero():
 def test_label_out_of_range(bad):
     labels = LABELS.copy()
     labels[1, 2, 3] = bad
-    with pytest.raises(errors.LabelError, match=r"label at \(1, 2, 3\) is .* from 0 to 3; .*ignore_label"):
+    with pytest.raises(errors.LabelError, match=r"label at \(1, 2, 3\) is .* from 0 to 3; .*labels are wrong"):
         run_layer(layer("SoftmaxWithLoss"), [SCORES, labels])
     with pytest.raises(errors.LabelError, match=r"from 0 to 3 or 254 \(ignored\)"):
         run_layer(layer("SoftmaxWithLoss", "ignore_label: 254"), [SCORES, labels])
+
+
+@pytest.mark.parametrize(("label", "advice"), [(7.5, r"ignore_label: 7 \}"), (np.nan, "the labels are wrong$"),
+                                               (1e30, "the labels are wrong$")])
+def test_only_a_possible_ignore_label_is_proposed(label, advice):
+    with pytest.raises(errors.LabelError, match=rf"is {label:g}, ".replace("+", r"\+") + f".*{advice}"):
+        run_layer(layer("SoftmaxWithLoss"), [SCORES, np.full(SCORES.shape[:1] + SCORES.shape[2:], label)])
 
 
 @pytest.mark.parametrize(("kind", "bottoms", "words"), [
