@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "detect": "detect",
     "draw-net": "draw_net",
     "run": "run",
+    "surgery": "surgery",
 }
 
 
