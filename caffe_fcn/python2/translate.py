@@ -60,10 +60,9 @@ def translate(source: bytes, file: str, old: bool | None = None) -> Translation:
 
 
 def _decode(source: bytes) -> str:
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
     try:
-        text = source.decode(encoding)
-    except UnicodeDecodeError:
+        text = source.decode(tokenize.detect_encoding(io.BytesIO(source).readline)[0])
+    except (SyntaxError, UnicodeDecodeError):  # not what it declares, or UTF-8 in its first two lines
         text = source.decode("latin-1")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
