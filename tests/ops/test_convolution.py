@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from caffe_fcn.ops import cpu_ops
-from caffe_fcn.ops.cpu.conv import blocked, choose, product
+from caffe_fcn.ops.cpu.conv import blocked, choose, diagonal, product
 from caffe_fcn.ops.reference import ReferenceOps
 from caffe_fcn.ops.reference.convolution import Geometry
 
@@ -38,6 +38,7 @@ CASES = {
     "depthwise on one axis": ("depthwise", 2, 3, 3, (9,), (4,), (2,), (1,), (1,), 3),
     "depthwise on three axes": ("blocked", 1, 3, 3, (4, 3, 5), (2, 2, 2), (1, 1, 2), (0, 1, 0), (1, 1, 1), 3),
     "bilinear": ("depthwise", 2, 3, 3, (21, 25), (5, 5), (3, 3), (1, 1), (1, 1), 3),
+    "bilinear by 8": ("depthwise", 2, 3, 3, (61, 90), (16, 16), (8, 8), (3, 5), (1, 1), 3),
     "empty batch": ("blocked", 0, 2, 3, (5, 5), (3, 3), (1, 1), (0, 0), (1, 1), 1),
     "empty batch, 1x1": ("pointwise", 0, 2, 4, (5, 5), (1, 1), (1, 1), (0, 0), (1, 1), 2),
     "empty batch, whole input": ("full", 0, 2, 3, (5, 5), (5, 5), (1, 1), (0, 0), (1, 1), 1),
@@ -157,3 +158,40 @@ def test_add_product_adds():
         out = np.ones((4, 2))
         ops.add_product(a, b, out)
         assert (out == a @ b + 1).all()
+
+
+def upsampling(value):
+    """Results of a deconvolution whose weight does not mix channels, one of whose inputs is `value`; all engines."""
+    random = np.random.default_rng(3)
+    x, weight = random.standard_normal((2, 4, 5, 6)), np.zeros((4, 4, 4, 4))
+    weight[range(4), range(4)] = random.standard_normal((4, 4, 4))
+    x[0, 1, 2, 3] = value
+    geometry = Geometry((4, 4), (2, 2), (1, 1), (1, 1))
+    outs = []
+    for ops, moves in ((ReferenceOps(), geometry), (cpu_ops(), geometry), (cpu_ops(), geometry._replace(plain=True))):
+        out = np.empty((2, 4, *geometry.in_sizes(x.shape[2:])))
+        back = np.empty(x.shape)
+        ops.deconvolution(x, weight, None, out, moves)
+        ops.convolution(out, weight, None, back, moves)
+        outs.append((out, back))
+    return outs
+
+
+@pytest.mark.parametrize("value", [2.0, math.inf, math.nan])
+def test_weights_on_the_diagonal(value):
+    with np.errstate(invalid="ignore"):
+        exact, *others = upsampling(value)
+    for results in others:
+        for result, expected in zip(results, exact, strict=True):
+            np.testing.assert_allclose(result, expected, rtol=0, atol=1e-13)
+    assert np.isnan(exact[0][0, 0]).any() == (not math.isfinite(value))  # other channels meet 0 * inf
+
+
+def test_weights_off_the_diagonal_are_seen():
+    weight = np.zeros((3, 3, 4, 4))
+    weight[range(3), range(3)] = 1
+    geometry = Geometry((4, 4), (2, 2), (1, 1), (1, 1))
+    reduced, moves = diagonal.reduce(np.ones(3), weight, geometry)
+    assert reduced.shape == (3, 1, 4, 4) and moves.group == 3
+    weight[2, 0, 3, 3] = 1e-30
+    assert diagonal.reduce(np.ones(3), weight, geometry) == (weight, geometry)

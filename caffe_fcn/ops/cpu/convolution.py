@@ -7,7 +7,7 @@ from typing import Any
 from ..reference import ReferenceOps
 from ..reference.convolution import Geometry
 from . import threads
-from .conv import blocked, choose, product
+from .conv import blocked, choose, diagonal, product
 
 
 class CpuConvolution(ReferenceOps):
@@ -15,6 +15,7 @@ class CpuConvolution(ReferenceOps):
 
     def convolution(self, x: Any, weight: Any, bias: Any | None, out: Any, geometry: Geometry) -> None:
         """Write the convolution of x with weight, plus bias, to out."""
+        weight, geometry = diagonal.reduce(x, weight, geometry)
         algorithm = choose(x.shape, out.shape, geometry, x.dtype)
         if algorithm is None:
             super().convolution(x, weight, bias, out, geometry)
@@ -23,6 +24,7 @@ class CpuConvolution(ReferenceOps):
 
     def convolution_backward_data(self, grad_out: Any, weight: Any, grad_x: Any, geometry: Geometry) -> None:
         """Write the gradient of the convolution's input."""
+        weight, geometry = diagonal.reduce(grad_out, weight, geometry)
         algorithm = choose(grad_x.shape, grad_out.shape, geometry, grad_x.dtype)
         if algorithm is None:
             super().convolution_backward_data(grad_out, weight, grad_x, geometry)

@@ -39,11 +39,15 @@ def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.
 
 def backward_data(grad_out: np.ndarray, weight: np.ndarray, grad_x: np.ndarray, geometry: Geometry) -> None:
     """Write the gradient of the input."""
-    from .depthwise_kernels import spread_back
+    from ..simd import WIDTH
+    from .depthwise_kernels import spread_back, spread_rows
 
-    target = _planes(grad_x)
-    threads.parallel(spread_back, len(target), _planes(grad_out), _planes(weight), target, geometry.group,
-                     *_steps(geometry))
+    target, (stride, pad, dilation) = _planes(grad_x), _steps(geometry)
+    arguments = _planes(grad_out), _planes(weight), target, geometry.group, stride, pad
+    if grad_x.dtype == np.float32 and dilation[1] == 1 and dilation[0] == 1 and weight.shape[-1] % WIDTH == 0:
+        threads.parallel(spread_rows, len(target), *arguments)
+    else:
+        threads.parallel(spread_back, len(target), *arguments, dilation)
 
 
 def backward_weight(x: np.ndarray, grad_out: np.ndarray, grad_weight: np.ndarray, geometry: Geometry) -> None:
