@@ -19,6 +19,8 @@ COMMANDS: dict[str, str] = {
     "classify": "classify",
     "detect": "detect",
     "draw-net": "draw_net",
+    "fmt": "fmt",
+    "lint": "lint",
     "run": "run",
     "surgery": "surgery",
 }
