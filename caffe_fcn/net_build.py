@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .blob import Blob
-from .errors import CaffeFcnError, LayerError, ShapeError
+from .errors import BlobMemoryError, LayerError, ShapeError
 from .graph import filter_net, insert_splits, with_state
 from .layers.base import Layer, LayerContext, check_counts
 from .layers.registry import create_layer
@@ -30,10 +30,12 @@ def named(name: str, type_name: str) -> Iterator[None]:
         if error.layer is None:
             error.layer, error.type = name, type_name
         raise
-    except MemoryError as error:
-        if isinstance(error, CaffeFcnError) and not str(error).startswith("layer "):
-            error.args = (f"layer '{name}' ({type_name}): {error}", *error.args[1:])
+    except BlobMemoryError as error:
+        error.args = (f"layer '{name}' ({type_name}): {error}", *error.args[1:])
         raise
+    except MemoryError as error:  # of a temporary array
+        reason = error or "out of memory"
+        raise BlobMemoryError(f"layer '{name}' ({type_name}): {reason}; use a smaller input") from error
 
 
 class Wiring:

@@ -244,3 +244,21 @@ def test_an_unknown_layer_to_start_or_end_at(net_of):
         net.forward(start="B")
     with pytest.raises(NetError, match="no layer 'conv1'"):
         net.backward(end="conv1")
+
+
+def test_a_temporary_that_does_not_fit_names_the_layer(net_of, monkeypatch):
+    net = net_of(TWO_LAYERS)
+
+    def forward(bottom, top):
+        raise MemoryError("Unable to allocate 3 TiB")
+
+    monkeypatch.setattr(net.layer_dict["b"], "forward", forward)
+    with pytest.raises(BlobMemoryError, match=r"layer 'b' \(InnerProduct\): Unable to allocate 3 TiB"):
+        net.forward()
+
+
+def test_stochastic_pooling_backward_needs_a_forward(net_of):
+    net = net_of(input_layer(1, 1, 2, 2) + "layer { name: 'p' type: 'Pooling' bottom: 'x' top: 'y' pooling_param { "
+                 "pool: STOCHASTIC kernel_size: 2 } } force_backward: true", caffe.TRAIN)
+    with pytest.raises(LayerError, match="layer 'p'.*run forward before backward"):
+        net.backward()

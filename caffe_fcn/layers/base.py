@@ -91,7 +91,8 @@ class Layer:
     def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         """Compute the diffs of the bottoms that `propagate_down` marks; add to the parameters' diffs."""
         if any(propagate_down):
-            raise LayerError("this layer has no backward pass (set propagate_down: false or lr_mult: 0 below it)")
+            raise LayerError("this layer has no backward pass; keep gradients off it (no force_backward, no loss "
+                             "behind it, or propagate_down: false)")
 
     def allow_force_backward(self, bottom_index: int) -> bool:
         """Does `force_backward` apply to this bottom? (Labels say no.)"""

@@ -128,5 +128,6 @@ class Pooling(Layer):
         if self.method == Method.STOCHASTIC:
             if self.test:
                 raise LayerError("STOCHASTIC pooling has a backward pass in the TRAIN phase only")
+            self.check(hasattr(self, "drawn"), "has drawn nothing yet: run forward before backward")
             mask = self.drawn
         self.ops.max_pool_backward(bottom[0].array, mask, grad_out, grad_x, self.window)
