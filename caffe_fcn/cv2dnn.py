@@ -82,16 +82,18 @@ class Layer:
 class Net:
     """A net that takes inputs by `setInput` and gives the outputs of layers by `forward`.
 
-    Layers are named as in the prototxt and numbered from 1, without those that only hold inputs.
+    Layers are named as in the prototxt, but Convolution layers as their tops, and numbered from 1; layers that only
+    hold inputs do not count. Where a layer is asked for, its name in the prototxt is as good.
     """
 
     def __init__(self, net: _EngineNet) -> None:
         self._net = net
         inserted = {name for name, layer in zip(net._layer_names, net.layers, strict=True)
                     if layer.type == "Split" and name.endswith("_split")}
-        self._places = {name: i for i, (name, layer) in enumerate(zip(net._layer_names, net.layers, strict=True))
-                        if layer.type != "Input" and name not in inserted}
-        self._split_places = {i for i, name in enumerate(net._layer_names) if name in inserted}
+        self._in_prototxt = {name: i for i, (name, layer) in enumerate(zip(net._layer_names, net.layers, strict=True))
+                             if layer.type != "Input" and name not in inserted}
+        self._places = {net._blob_names[net._top_ids(i)[0]] if net.layers[i].type == "Convolution" else name: i
+                        for name, i in self._in_prototxt.items()}
         self._times = np.zeros(len(net.layers))
         self._target = DNN_TARGET_CPU
 
@@ -150,7 +152,8 @@ class Net:
 
     def getLayerId(self, layer: str) -> int:
         """The number of a layer, -1 if there is none of that name."""
-        return list(self._places).index(layer) + 1 if layer in self._places else -1
+        place = self._places.get(layer, self._in_prototxt.get(layer))
+        return -1 if place is None else list(self._places.values()).index(place) + 1
 
     def getLayer(self, layerId: int | str) -> Layer:
         """A layer by number or name. KeyError if there is none."""
@@ -173,14 +176,15 @@ class Net:
         """Names of the layers with a top that no layer takes."""
         maker: dict[int, str] = {}
         open_ends: dict[str, set[int]] = {name: set() for name in self._places}
-        for i, (name, layer) in enumerate(zip(self._net._layer_names, self._net.layers, strict=True)):
+        names = {i: name for name, i in self._places.items()}
+        for i in range(len(self._net.layers)):
             for blob in self._net._bottom_ids(i):
                 if blob in maker:
                     open_ends[maker[blob]].discard(blob)
-            if layer.type != "Input" and i not in self._split_places:
+            if i in names:
                 for blob in self._net._top_ids(i):
-                    maker[blob] = name
-                    open_ends[name].add(blob)
+                    maker[blob] = names[i]
+                    open_ends[names[i]].add(blob)
         return tuple(name for name, blobs in open_ends.items() if blobs)
 
     def getParam(self, layer: int | str, numParam: int = 0) -> Array:
@@ -223,11 +227,12 @@ class Net:
         """Accepted without effect: results do not depend on it."""
 
     def _place(self, name: str) -> int:
-        if name not in self._places:
+        place = self._places.get(name, self._in_prototxt.get(name))
+        if place is None:
             close = difflib.get_close_matches(name, self._places, 3)
             hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
             raise KeyError(f"the net has no layer '{name}'{hint}")
-        return self._places[name]
+        return place
 
 
 @contextlib.contextmanager

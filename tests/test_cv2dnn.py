@@ -14,7 +14,7 @@ NET = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 3, 8, 8] } } }
 layer { name: "scaled" type: "Power" bottom: "data" top: "scaled" power_param { scale: -1 } }
 layer { name: "relu" type: "ReLU" bottom: "scaled" top: "scaled" }
-layer { name: "conv" type: "Convolution" bottom: "scaled" top: "conv"
+layer { name: "weighting" type: "Convolution" bottom: "scaled" top: "conv"
   convolution_param { num_output: 2 kernel_size: 3 } }
 layer { name: "aux" type: "Pooling" bottom: "conv" top: "aux" pooling_param { kernel_size: 2 stride: 2 } }
 layer { name: "prob" type: "Softmax" bottom: "conv" top: "prob" }
@@ -38,6 +38,7 @@ def test_layers(net: dnn.Net) -> None:
     assert (layer.name, layer.type) == ("conv", "Convolution")
     assert [blob.shape for blob in layer.blobs] == [(2, 3, 3, 3), (2,)]
     assert net.getLayersCount("ReLU") == 1
+    assert net.getLayerId("weighting") == net.getLayerId("conv")
     assert not net.empty()
 
 
