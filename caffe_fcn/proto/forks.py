@@ -19,29 +19,37 @@ from ..errors import PrototxtError
 from . import schema
 
 FIRST = 60001  # numbers of fork fields and fork enum values start here
-V1_TYPES = {"INTERP": "Interp", "UPSAMPLE": "Upsample", "BN": "BN", "SEG_ACCURACY": "SegAccuracy"}
+V1_TYPES = {"INTERP": "Interp", "UPSAMPLE": "Upsample", "BN": "BN", "SEG_ACCURACY": "SegAccuracy", "CROP": "AutoCrop"}
 
 
 @functools.cache
 def joined() -> Any:
     """The FileDescriptor of Caffe's messages with the forks' fields, in a pool of its own."""
     folder = Path(__file__).parent
-    caffe, forks = (descriptor_pb2.FileDescriptorSet.FromString((folder / name).read_bytes()).file[0]
-                    for name in ("caffe.desc", "forks.desc"))
-    known = {message.name: message for message in caffe.message_type}
-    for message in forks.message_type:
-        for field in filter(lambda field: field.type_name, message.field):
-            field.type_name = field.type_name.replace(f".{forks.package}.", f".{caffe.package}.")
-        target = known.get(message.name)
-        if target is None:
-            caffe.message_type.append(message)
-            continue
-        target.field.extend(message.field)
-        for enum in message.enum_type:
-            next(old for old in target.enum_type if old.name == enum.name).value.extend(enum.value)
+    caffe, *forks = (file for name in ("caffe.desc", "forks.desc") for file in
+                     descriptor_pb2.FileDescriptorSet.FromString((folder / name).read_bytes()).file)
+    for file in forks:
+        for message in file.message_type:
+            for field in filter(lambda field: field.type_name, message.field):
+                field.type_name = field.type_name.replace(f".{file.package}.", f".{caffe.package}.")
+            _add(caffe.message_type, message)
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(caffe.SerializeToString())
     return pool.FindFileByName(caffe.name)
+
+
+def _add(known: Any, new: Any) -> None:
+    """Add a message, field, enum or enum value to those known, or what is in it to the one of its name."""
+    old = next((entry for entry in known if entry.name == new.name), None)
+    if old is None:
+        known.append(new)
+        return
+    parts = [part for part in ("field", "enum_type", "value") if part in new.DESCRIPTOR.fields_by_name]
+    if not parts and old != new:
+        raise ValueError(f"two files of proto/forks declare '{new.name}' differently")
+    for part in parts:
+        for entry in getattr(new, part):
+            _add(getattr(old, part), entry)
 
 
 @functools.cache
@@ -66,11 +74,12 @@ def may_hold(message: Any) -> bool:
 
 
 def has_fork_fields(message: Any) -> bool:
-    """Does this message itself (not one within it) carry fork fields?"""
+    """Does this message itself (not one within it) carry fork fields, or values of the forks in Caffe's enums?"""
     if not may_hold(message):
         return False
     unknown = UnknownFieldSet(message)
-    return any(unknown[i].field_number >= FIRST for i in range(len(unknown)))
+    fields = (unknown[i] for i in range(len(unknown)))
+    return any(max(field.field_number, field.data if isinstance(field.data, int) else 0) >= FIRST for field in fields)
 
 
 def extended(message: Any) -> Any:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from google.protobuf import descriptor_pb2
 
 from caffe_fcn.errors import PrototxtError
 from caffe_fcn.proto import caffe_pb2, forks
@@ -14,6 +15,7 @@ from caffe_fcn.proto.text import parse
 from caffe_fcn.proto.upgrade import upgrade_net
 
 INTERP = "layer { name: 'i' type: 'Interp' bottom: 'x' top: 'y' interp_param { zoom_factor: 8 } }"
+CROP = "layers { name: 'a' type: CROP bottom: 'x' bottom: 'y' top: 'z' }"
 
 
 def read(text, file=None, positions=None):
@@ -64,6 +66,24 @@ def test_hole_is_dilation(fields, dilation):
 def test_contradicting_holes(fields):
     with pytest.raises(PrototxtError, match=r"^f\.prototxt: give one of 'dilation'"):
         read(f"layer {{ convolution_param {{ {fields} }} }}", "f.prototxt")
+
+
+def test_files_of_forks_must_agree():
+    known, new = descriptor_pb2.FileDescriptorProto(), descriptor_pb2.DescriptorProto(name="M")
+    field = new.field.add(name="a", number=1)
+    for _ in range(2):
+        forks._add(known.message_type, new)
+    assert list(known.message_type) == [new]
+    field.number = 2
+    with pytest.raises(ValueError, match="'a' differently"):
+        forks._add(known.message_type, new)
+
+
+def test_crop_of_v1_is_that_of_the_future_branch():
+    net = read(CROP)
+    assert upgrade_net(net, "f").complete
+    assert net.layer[0].type == "AutoCrop"
+    assert "type: CROP" in to_text(read(CROP))
 
 
 def test_v1_layers_of_forks_are_upgraded():

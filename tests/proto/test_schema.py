@@ -45,20 +45,19 @@ def run_python(code: str, implementation: str) -> None:
 def normal(data: bytes) -> descriptor_pb2.FileDescriptorSet:
     """A descriptor set whose float defaults are spelled alike, which versions of protoc do not."""
     files = descriptor_pb2.FileDescriptorSet.FromString(data)
-    for message in files.file[0].message_type:
+    for message in (message for file in files.file for message in file.message_type):
         for field in message.field:
             if field.type == field.TYPE_FLOAT and field.default_value:
                 field.default_value = struct.pack("<f", float(field.default_value)).hex()
     return files
 
 
-def test_descriptor_is_that_of_the_proto_file(root):
+def test_descriptor_is_that_of_the_proto_file():
     pytest.importorskip("grpc_tools")
     from caffe_fcn.proto import compile
 
-    for target in (compile.TARGET, compile.FORKS):
-        source = root / "proto" / f"{target.stem}.proto"
-        assert normal(target.read_bytes()) == normal(compile.compile_proto(source))
+    for target, sources in compile.TARGETS.items():
+        assert normal(target.read_bytes()) == normal(compile.compile_proto(*sources))
 
 
 def test_compile_refuses_a_broken_proto_file(tmp_path):
