@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from caffe_fcn.ops import cpu_ops
-from caffe_fcn.ops.cpu.conv import blocked, choose, diagonal, product
+from caffe_fcn.ops.cpu import product
+from caffe_fcn.ops.cpu.conv import blocked, choose, diagonal
 from caffe_fcn.ops.reference import ReferenceOps
 from caffe_fcn.ops.reference.convolution import Geometry
 
@@ -122,11 +123,10 @@ def test_gradients_are_transposes(name):
 
 @pytest.mark.parametrize("pixels", [1, 5, 64])
 def test_blocks_do_not_change_values(monkeypatch, pixels):
-    """Blocks that end inside a row of the output, and weight gradients of few channels at a time."""
+    """Blocks that end inside a row of the output, and products that are added a few rows at a time."""
     whole = passes(cpu_ops(), "odd everything", np.float64)
     monkeypatch.setattr(blocked, "BLOCK", 1)
     monkeypatch.setattr(blocked, "PIXELS", pixels)
-    monkeypatch.setattr(blocked, "TEMPORARY", 500)
     monkeypatch.setattr(blocked, "SMALL", 0)
     monkeypatch.setattr(product, "TEMPORARY", 100)
     for key, value in passes(cpu_ops(), "odd everything", np.float64).items():

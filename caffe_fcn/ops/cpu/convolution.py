@@ -6,8 +6,8 @@ from typing import Any
 
 from ..reference import ReferenceOps
 from ..reference.convolution import Geometry
-from . import threads
-from .conv import blocked, choose, diagonal, product
+from . import product, threads
+from .conv import blocked, choose, diagonal
 
 
 class CpuConvolution(ReferenceOps):
@@ -64,4 +64,4 @@ class CpuConvolution(ReferenceOps):
 
     def add_product(self, a: Any, b: Any, out: Any) -> None:
         """Add the matrix product of a and b to out, without a temporary of its size."""
-        product.add_product(a, b, out)
+        product.share(a, b, out, add=True)

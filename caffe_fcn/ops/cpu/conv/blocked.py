@@ -14,11 +14,11 @@ import numpy as np
 
 from ...reference.convolution import Geometry
 from .. import threads
+from ..product import multiply
 
 BLOCK = 1 << 20  # bytes of columns that are aimed at, per thread
 LARGEST = 32 << 20  # bytes of columns that are never passed, but for a single pixel
 PIXELS = 192  # of a block at least, as long as LARGEST allows: a product of fewer wastes time on reading the weight
-TEMPORARY = 4 << 20  # bytes of a weight gradient before it is added, per thread
 ROWS = 512  # rows of columns that a thread makes at a time in the backward passes, at most
 SMALL = 4_000_000  # multiplications that are not worth starting threads
 
@@ -122,7 +122,7 @@ def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.
     def task(number: int) -> None:
         image, index, part, rows = tasks[number]
         target = results[image, index, rows, part]
-        np.matmul(weights[index, rows], columns(images[image, index], part, shape), out=target)
+        multiply(weights[index, rows], columns(images[image, index], part, shape), target)
         if biases is not None:
             target += biases[index, rows]
 
@@ -144,7 +144,7 @@ def backward_data(grad_out: np.ndarray, weight: np.ndarray, grad_x: np.ndarray, 
         matrix = weights[index, :, span.start * taps:span.stop * taps].T
         for part in blocks(shape.pixels, len(matrix), grad_x.itemsize):
             cols = threads.scratch("columns", (len(matrix), part.stop - part.start), grad_x.dtype)
-            np.matmul(matrix, grads[image, index, :, part], out=cols)
+            multiply(matrix, grads[image, index, :, part], cols)
             col2im(0, len(target), target, cols, part.start, *shape.steps)
 
     threads.each(task, len(tasks), is_small(weight, grad_out))
@@ -154,15 +154,12 @@ def backward_weight(x: np.ndarray, grad_out: np.ndarray, grad_weight: np.ndarray
     """Add the gradient of the weight: threads share input channels, so that images are added in their order."""
     shape, group, taps = frame(grad_out.shape, geometry), geometry.group, geometry.taps
     images, grads, totals = volumes(x, group), pixels(grad_out, group), matrices(grad_weight, group)
-    most = min(ROWS, TEMPORARY // (totals.shape[1] * x.itemsize))
-    tasks = list(itertools.product(range(group), spans(images.shape[2], shape, most)))
+    tasks = list(itertools.product(range(group), spans(images.shape[2], shape, ROWS)))
 
     def task(number: int) -> None:
         index, span = tasks[number]
         total = totals[index, :, span.start * taps:span.stop * taps]
-        product = threads.scratch("product", total.shape, total.dtype)
         for image, part in itertools.product(range(len(x)), blocks(shape.pixels, total.shape[1], x.itemsize)):
-            np.matmul(grads[image, index, :, part], columns(images[image, index, span], part, shape).T, out=product)
-            total += product
+            multiply(grads[image, index, :, part], columns(images[image, index, span], part, shape).T, total, add=True)
 
     threads.each(task, len(tasks), is_small(grad_weight, grad_out))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...reference.convolution import Geometry
-from .product import add_product
+from ..product import share
 
 
 def fits(x: tuple[int, ...], out: tuple[int, ...], geometry: Geometry) -> bool:
@@ -51,4 +51,4 @@ def backward_weight(x: np.ndarray, grad_out: np.ndarray, grad_weight: np.ndarray
     if x.size:
         for grads, values, total in zip(_by_group(grad_out, group), _by_group(x, group),
                                         _weights(grad_weight, group), strict=True):
-            add_product(grads.T, values, total)
+            share(grads.T, values, total, add=True)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...reference.convolution import Geometry, spread
-from .product import add_product
+from ..product import share
 
 
 def fits(x: tuple[int, ...], out: tuple[int, ...], geometry: Geometry) -> bool:
@@ -28,7 +28,10 @@ def _weights(weight: np.ndarray, group: int) -> np.ndarray:
 def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.ndarray, geometry: Geometry) -> None:
     """Write the convolution."""
     group = geometry.group
-    np.matmul(_weights(weight, group), _pixels(x, group), out=_pixels(out, group))
+    weights = _weights(weight, group)
+    for image, result in zip(_pixels(x, group), _pixels(out, group), strict=True):
+        for index in range(group):
+            share(weights[index], image[index], result[index])
     if bias is not None:
         out += spread(bias, out.ndim)
 
@@ -36,7 +39,10 @@ def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.
 def backward_data(grad_out: np.ndarray, weight: np.ndarray, grad_x: np.ndarray, geometry: Geometry) -> None:
     """Write the gradient of the input."""
     group = geometry.group
-    np.matmul(_weights(weight, group).swapaxes(1, 2), _pixels(grad_out, group), out=_pixels(grad_x, group))
+    weights = _weights(weight, group)
+    for grads, result in zip(_pixels(grad_out, group), _pixels(grad_x, group), strict=True):
+        for index in range(group):
+            share(weights[index].T, grads[index], result[index])
 
 
 def backward_weight(x: np.ndarray, grad_out: np.ndarray, grad_weight: np.ndarray, geometry: Geometry) -> None:
@@ -45,4 +51,4 @@ def backward_weight(x: np.ndarray, grad_out: np.ndarray, grad_weight: np.ndarray
     totals = _weights(grad_weight, group)
     for grads, values in zip(_pixels(grad_out, group), _pixels(x, group), strict=True):
         for index in range(group):
-            add_product(grads[index], values[index].T, totals[index])
+            share(grads[index], values[index].T, totals[index], add=True)
