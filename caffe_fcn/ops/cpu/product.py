@@ -56,8 +56,8 @@ def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) -
     source = _flat(a)
     for column in range(0, out.shape[1], COLUMNS):
         some, target = b[:, column:column + COLUMNS], out[:, column:column + COLUMNS]
-        kernel(len(a), target.shape[1], len(b), source, steps[0], _flat(some), steps[1], _flat(target), steps[2][0], add,
-               left, right, corner)
+        kernel(len(a), target.shape[1], len(b), source, steps[0], _flat(some), steps[1], _flat(target), steps[2][0],
+               add, left, right, corner)
 
 
 def share(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) -> None:

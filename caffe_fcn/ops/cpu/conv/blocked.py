@@ -14,7 +14,7 @@ import numpy as np
 
 from ...reference.convolution import Geometry
 from .. import threads
-from ..product import multiply
+from ..product import multiply, share
 
 BLOCK = 1 << 20  # bytes of columns that are aimed at, per thread
 LARGEST = 32 << 20  # bytes of columns that are never passed, but for a single pixel
@@ -90,12 +90,18 @@ def spans(channels: int, shape: Frame, most: int) -> list[slice]:
     return parts(channels, max(1, min(share, most // shape.taps)))
 
 
-def columns(x: np.ndarray, part: slice, shape: Frame) -> np.ndarray:
-    """The windows of x (C, depth, height, width) at some output pixels, as (C * taps, pixels) in scratch memory."""
+def columns(x: np.ndarray, part: slice, shape: Frame, together: bool = False) -> np.ndarray:
+    """The windows of x (C, depth, height, width) at some output pixels, as (C * taps, pixels) in scratch memory.
+
+    `together` says that all threads make them.
+    """
     from .column_kernels import im2col
 
     result = threads.scratch("columns", (x.shape[0] * shape.taps, part.stop - part.start), x.dtype)
-    im2col(0, x.shape[0], x, result, part.start, *shape.steps)
+    if together:
+        threads.parallel(im2col, x.shape[0], x, result, part.start, *shape.steps)
+    else:
+        im2col(0, x.shape[0], x, result, part.start, *shape.steps)
     return result
 
 
@@ -110,23 +116,23 @@ def is_small(weight: np.ndarray, out: np.ndarray) -> bool:
 
 
 def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.ndarray, geometry: Geometry) -> None:
-    """Write the convolution: threads share the blocks or, when there are too few, the outputs of a block."""
+    """Write the convolution: threads share the blocks or, when there are too few, the work on each block."""
     shape, group = frame(out.shape, geometry), geometry.group
     images, results, weights = volumes(x, group), pixels(out, group), matrices(weight, group)
     biases = None if bias is None else bias.reshape(group, -1, 1)
-    outputs, alone = weights.shape[1], is_small(weight, out)
-    work = list(itertools.product(range(len(x)), range(group), blocks(shape.pixels, weights.shape[2], x.itemsize)))
-    ways = 1 if alone or len(work) >= threads.count() else min(outputs, threads.count())
-    tasks = [(*item, rows) for item in work for rows in parts(outputs, -(-outputs // ways))]
+    tasks = list(itertools.product(range(len(x)), range(group), blocks(shape.pixels, weights.shape[2], x.itemsize)))
+    alone = is_small(weight, out)
+    together = not alone and len(tasks) < threads.count()
 
     def task(number: int) -> None:
-        image, index, part, rows = tasks[number]
-        target = results[image, index, rows, part]
-        multiply(weights[index, rows], columns(images[image, index], part, shape), target)
+        image, index, part = tasks[number]
+        target = results[image, index, :, part]
+        product = share if together else multiply
+        product(weights[index], columns(images[image, index], part, shape, together), target)
         if biases is not None:
-            target += biases[index, rows]
+            target += biases[index]
 
-    threads.each(task, len(tasks), alone)
+    threads.each(task, len(tasks), alone or together)
 
 
 def backward_data(grad_out: np.ndarray, weight: np.ndarray, grad_x: np.ndarray, geometry: Geometry) -> None:
