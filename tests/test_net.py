@@ -260,5 +260,5 @@ def test_a_temporary_that_does_not_fit_names_the_layer(net_of, monkeypatch):
 def test_stochastic_pooling_backward_needs_a_forward(net_of):
     net = net_of(input_layer(1, 1, 2, 2) + "layer { name: 'p' type: 'Pooling' bottom: 'x' top: 'y' pooling_param { "
                  "pool: STOCHASTIC kernel_size: 2 } } force_backward: true", caffe.TRAIN)
-    with pytest.raises(LayerError, match="layer 'p'.*run forward before backward"):
+    with pytest.raises(LayerError, match=r"layer 'p'.*run forward before backward"):
         net.backward()
