@@ -10,7 +10,7 @@ from __future__ import annotations
 from .averaging import average
 from .checks import Check, Difference, Equal, compare
 from .classes import change_classes
-from .convolutional import fully_convolutional, to_inner_product, window_stride
+from .convolutional import fully_convolutional, to_inner_product
 from .deploying import deploy
 from .folding import fold_batch_norm
 from .groups import merge_parallel, split_groups
@@ -18,6 +18,7 @@ from .inputs import fold_input, swap_channels
 from .model import Model
 from .pruning import prune, rename
 from .recipe import run_recipe
+from .sliding import window_stride
 from .transplanting import TransplantReport, expand_score, interp, transplant, upsample_filt
 
 __all__ = [

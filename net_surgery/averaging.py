@@ -35,7 +35,7 @@ def average(subject: Subject, snapshots: Sequence[PathLike], *, check: Check = S
         for path, weights in zip(snapshots, files, strict=True):
             check.show(f"average: {os.fspath(path)} is {_distance(mean, weights):.2g} of its length from the mean")
         after.build()  # the shapes fit the net
-    return check.conclude(subject, before, after, None)
+    return check.conclude(subject, before, after)
 
 
 def _check_same(first: str, expected: dict[str, Arrays], file: str, found: dict[str, Arrays]) -> None:

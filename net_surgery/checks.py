@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 
 from caffe_fcn import TEST
-from caffe_fcn.errors import NetError
+from caffe_fcn.errors import BlobMemoryError, NetError
 from caffe_fcn.graph import filter_net, with_state
+from caffe_fcn.memory import available_bytes
 from caffe_fcn.net import Net
 
 from .links import Links, unused_tops
@@ -79,12 +80,12 @@ class Check:
     run: bool = True
     show: Callable[[str], Any] = print
 
-    def conclude(self, subject: Subject, before: Model, after: Model, equal: Equal | None) -> Subject:
+    def conclude(self, subject: Subject, before: Model, after: Model, *equals: Equal) -> Subject:
         """Compare, print, and return the result as what the subject was: a Model or a Net.
 
         Raises NetError where blobs differ by more than the tolerance, unless forced.
         """
-        if self.run and equal is not None:
+        for equal in equals if self.run else ():
             for difference in compare(before, after, equal, self.shapes):
                 self.show(f"{equal.title}: {difference}")
                 if not difference.relative <= self.tolerance and not self.force:
@@ -99,6 +100,7 @@ STRICT = Check()
 def compare(before: Model, after: Model, equal: Equal, shapes: Shapes | None = None) -> list[Difference]:
     """Run both nets (TEST phase) on the same random inputs. Raises NetError where there is nothing to compare."""
     old = runnable(before, shapes)
+    require_memory(3 * sum(old.blobs[name].memories[0].nbytes for name in old.inputs), "inputs of these shapes")
     given = random_inputs(old)
     feed = equal.feed(given)
     new = runnable(after, {name: array.shape for name, array in feed.items()})
@@ -108,6 +110,13 @@ def compare(before: Model, after: Model, equal: Equal, shapes: Shapes | None = N
         raise NetError(f"{equal.title}: no blob is there before and after to compare; go without the check")
     expected, found = forward(old, given, pairs.keys()), forward(new, feed, pairs.values())
     return [_difference(b, equal.pick[0](expected[a]), equal.pick[1](found[b])) for a, b in pairs.items()]
+
+
+def require_memory(needed: float, what: str) -> None:
+    """Raise BlobMemoryError if so many bytes are not free."""
+    free = available_bytes()
+    if free is not None and needed > free:
+        raise BlobMemoryError(f"{what} need {needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free")
 
 
 def _difference(name: str, expected: np.ndarray, found: np.ndarray) -> Difference:

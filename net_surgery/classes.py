@@ -9,11 +9,12 @@ import numpy as np
 
 from caffe_fcn.errors import NetError
 
-from .checks import STRICT, Check, Equal, Subject
+from .checks import STRICT, Check, Equal, Subject, require_memory
 from .links import Links, unused_tops
 from .model import Model, as_model
 from .transplanting import upsample_filt
 
+MOST = 1 << 20  # classes
 HEADS = ("Convolution", "Deconvolution", "InnerProduct")
 ENDS = ("Softmax", "ArgMax", "Accuracy", "Silence")  # and losses: they do not keep the classes' values
 # Layers that act on each class alone, and how many of their bottoms hold classes.
@@ -38,10 +39,12 @@ def change_classes(
     old = _old_classes(after, route)
     if (classes is None) == (keep is None):
         raise NetError("say either how many classes there shall be, or which of the old ones to keep")
+    if not 1 <= (len(keep) if keep is not None else classes or 0) <= MOST:
+        raise NetError(f"the number of classes must be from 1 to {MOST}")
     keep = list(keep) if keep is not None else [i if i < old else -1 for i in range(classes or 0)]
-    if not keep or any(not -1 <= i < old for i in keep):
-        raise NetError(f"the net has the classes 0 to {old - 1}; each new class is one of them or -1, and there must "
-                       f"be one at least; got {keep}")
+    if any(not -1 <= i < old for i in keep):
+        raise NetError(f"the net has the classes 0 to {old - 1}; each new class is one of them or -1, got {keep}")
+    _check_memory(after, route, len(keep) / old)
     for name in route.heads:
         _change_head(after, after.layer(name), keep)
     for name in route.through:
@@ -49,8 +52,14 @@ def change_classes(
     here = [k for k, i in enumerate(keep) if i >= 0]
     there = [keep[k] for k in here]
     blobs = {blob: blob for name in (*route.heads, *route.through) for blob in after.layer(name).top}
-    equal = Equal("change_classes", blobs, pick=(lambda a: a[:, there], lambda a: a[:, here])) if here else None
-    return check.conclude(subject, before, after, equal)
+    equal = Equal("change_classes", blobs, pick=(lambda a: a[:, there], lambda a: a[:, here]))
+    return check.conclude(subject, before, after, *[equal] * bool(here))
+
+
+def _check_memory(model: Model, route: _Route, growth: float) -> None:
+    """Refuse weights that cannot fit: those of dense Deconvolutions grow with the square of the classes."""
+    blobs = [array for name in (*route.heads, *route.through) for array in model.weights.get(name, ())]
+    require_memory(sum(array.nbytes for array in blobs) * growth ** 2, "the weights for so many classes")
 
 
 class _Route(NamedTuple):

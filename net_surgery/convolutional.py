@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from caffe_fcn.errors import NetError
-from caffe_fcn.net import Net
 
 from .checks import STRICT, Check, Equal, Subject, blob_shapes
 from .links import Links
 from .model import Model, as_model
+from .sliding import larger_input
 
 FIELDS = ("num_output", "bias_term", "weight_filler", "bias_filler")  # that both kinds of layers have
 
@@ -22,7 +22,8 @@ def fully_convolutional(
 
     An input of the net's size gives the same values, with two more axes of size 1; a larger one gives a map of them,
     as if the net had been moved over the input (Long et al., "Fully convolutional networks for semantic segmentation",
-    2015). Flatten layers in front of them go. Layers keep their names.
+    2015). Both is checked; the latter where nothing pads, as padding makes the border of a crop unlike the middle of an
+    image. Flatten layers in front of them go. Layers keep their names.
 
     Raises NetError for a layer that cannot be converted, and if the check fails.
     """
@@ -40,7 +41,8 @@ def fully_convolutional(
             lifted.update(layer.top)
         elif lifted.intersection(layer.bottom) and layer.type != "InnerProduct":
             lifted.update(top for top in layer.top if len(shapes[top]) == 2)
-    return check.conclude(subject, before, after, Equal("fully_convolutional"))
+    larger = larger_input(before, after, wanted, shapes)
+    return check.conclude(subject, before, after, Equal("fully_convolutional"), *larger)
 
 
 def to_inner_product(subject: Subject, layers: Sequence[str] | None = None, *, check: Check = STRICT) -> Subject:
@@ -68,28 +70,6 @@ def to_inner_product(subject: Subject, layers: Sequence[str] | None = None, *, c
             weight, *bias = after.weights[name]
             after.weights[name] = (weight.reshape(len(weight), -1), *bias)
     return check.conclude(subject, before, after, Equal("to_inner_product"))
-
-
-def window_stride(subject: Model | Net, layer: str) -> tuple[int, int]:
-    """By how many pixels of the input (down, across) the window of a layer moves from one value to the next."""
-    links = Links(as_model(subject).net)
-    index: int | None = links.index(layer)
-    down = across = 1
-    while index is not None:
-        for field in ("convolution_param", "pooling_param"):
-            if links.layers[index].HasField(field):
-                y, x = _strides(getattr(links.layers[index], field))
-                down, across = down * y, across * x
-        source = links.sources[index][0] if links.sources[index] else None
-        index = None if source is None else source[0]
-    return down, across
-
-
-def _strides(param: Any) -> tuple[int, int]:
-    if param.stride_h or param.stride_w:
-        return param.stride_h, param.stride_w
-    given = [param.stride] if isinstance(param.stride, int) else list(param.stride) or [1]
-    return given[0], given[-1]
 
 
 def _wanted(model: Model, layers: Iterable[str] | None, kind: str) -> set[str]:

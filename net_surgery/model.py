@@ -65,6 +65,9 @@ class Model:
         """Copy the layers (without the splits that the engine inserted) and the weights of a net."""
         message = without_splits(net._wiring.net)
         message.ClearField("state")
+        for layer in message.layer:  # the rules have been applied
+            layer.ClearField("include")
+            layer.ClearField("exclude")
         weights = {name: [np.array(blob.data, np.float32) for blob in blobs] for name, blobs in net.params.items()}
         return cls(message, weights, net._file)
 

@@ -44,6 +44,7 @@ from .model import Model
 from .pruning import prune, rename
 from .transplanting import expand_score, interp, transplant
 
+MOST = 2**31 - 1  # of a whole number: what a size in a prototxt can be
 CHECK_KEYS = {"check": bool, "force": bool, "tolerance": float}
 HEAD = {"net": str, "weights": str, "shapes": Shapes, "step": list, "output": dict}
 
@@ -205,7 +206,9 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, str)
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MOST
+    return isinstance(value, hint)
 
 
 def _spelled(hint: Any) -> str:

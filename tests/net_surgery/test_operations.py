@@ -89,8 +89,23 @@ def test_fully_convolutional_gives_the_same_numbers(flatten, more, lines):
     np.testing.assert_allclose(
         values(after, data, "fc2")[:, :, 0, 0], values(before, data, "fc2"), rtol=1e-4, atol=1e-4
     )
-    assert [line.split("'")[1] for line in lines] == ["prob", "fc2"]
+    assert [line.split("'")[1] for line in lines] == ["prob", "fc2", "prob"] and "a window of a larger input" in lines[
+        2
+    ]
     assert before.layer("fc1").type == "InnerProduct"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("kernel_size: 3", "kernel_size: 5 pad: 1"),
+        ("kernel_size: 2 stride: 2", "kernel_size: 3 stride: 2"),  # rounded up: the last window is cut
+        ("'ReLU'", "'MVN'"),
+    ],
+)
+def test_larger_inputs_are_checked_only_where_they_must_agree(old, new, lines):
+    fully_convolutional(random_model(classifier().replace(old, new, 1)), check=Check(show=lines.append))
+    assert [line.split(":")[0] for line in lines] == ["fully_convolutional"] * 2
 
 
 def test_fully_convolutional_moves_over_a_larger_input():
@@ -348,7 +363,7 @@ def test_classes_that_tell_on_others_cannot_go():
         (conv("a", "data", 5) + layer("l", "LRN", "a", "l"), {"classes": 3}, "through layer 'l' \\(LRN\\)"),
         (conv("a", "data", 5) + conv("b", "data", 4), {"classes": 3}, "'b' has 4"),
         (conv("a", "data", 5), {"keep": [5]}, "classes 0 to 4"),
-        (conv("a", "data", 5), {"keep": []}, "one at least"),
+        (conv("a", "data", 5), {"keep": []}, "from 1 to"),
         (conv("a", "data", 5), {}, "say either"),
     ],
 )

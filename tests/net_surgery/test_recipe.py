@@ -55,7 +55,7 @@ def write(folder: Path, steps: str, net: str = NET, head: str = HEAD) -> str:
 def test_a_recipe_runs_from_files_to_files(tmp_path, capsys):
     assert main(["surgery", write(tmp_path, STEPS)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == [
+    assert [line.split(":")[0] for line in lines if "larger" not in line] == [
         "fold_batch_norm",
         "fold_input",
         "swap_channels",
