@@ -4,11 +4,15 @@ VENV := .venv
 BENCH := .venv-bench
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast lint bench clean
+.PHONY: demo train-demo test test-fast lint bench clean
 
 # Segments the shipped street photo; the pictures land in demo_out/.
 demo: $(VENV)/.installed
 	$(BIN)/python examples/demo.py
+
+# Trains the small net for a few minutes on a VOC-style folder; net and report land in train_out/.
+train-demo: $(VENV)/.installed-train
+	$(BIN)/python examples/camvid_train.py $(if $(DATA),--data $(DATA)) --minutes $(or $(MINUTES),5)
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
@@ -31,6 +35,10 @@ $(VENV)/.installed: setup.py pyproject.toml
 	$(BIN)/python -m pip install --quiet -e .
 	touch $@
 
+$(VENV)/.installed-train: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -e ".[plot]"
+	touch $@
+
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -e ".[test]"
 	touch $@
@@ -41,5 +49,5 @@ $(BENCH)/.installed: setup.py pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist demo_out *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) build dist demo_out train_out *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

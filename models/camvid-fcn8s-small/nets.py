@@ -6,17 +6,16 @@ Usage: python models/camvid-fcn8s-small/nets.py [FOLDER]   (default: the folder 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 import caffe
 
-CLASSES = 11
 STAGES = ((1, 16), (2, 32), (3, 64), (4, 128), (5, 160))  # each of two 3x3 convolutions and a pooling
 MEAN = (104.00698793, 116.66876762, 122.67891434)
-DATA = {"voc_dir": "../shared/data/camvid", "mean": MEAN}
+VOC_DIR = "../shared/data/camvid"
 CROPS = {"split": "train", "batch": 3, "crop": (256, 320), "scale": (0.75, 1.5), "jitter": 0.2, "seed": 1}
 FRAMES = {"split": "val", "random": False}
 # Of the classes in the loss: square root of (median frequency / frequency) of the training labels, at most 3.
@@ -49,16 +48,16 @@ def convolution(bottom: str, name: str, suffix: str, outputs: int, kernel: int) 
     yield layer(f"relu{suffix}", "ReLU", name, name)
 
 
-def score(bottom: str, name: str) -> str:
+def score(bottom: str, name: str, classes: int) -> str:
     """Scores of each class from features."""
     return layer(name, "Convolution", bottom, name,
-                 f'convolution_param {{ num_output: {CLASSES} kernel_size: 1 weight_filler {{ type: "xavier" }} }}')
+                 f'convolution_param {{ num_output: {classes} kernel_size: 1 weight_filler {{ type: "xavier" }} }}')
 
 
-def upsample(bottom: str, name: str, factor: int) -> str:
+def upsample(bottom: str, name: str, factor: int, classes: int) -> str:
     """Bilinear interpolation, not learned."""
     return layer(name, "Deconvolution", bottom, name,
-                 f"param {{ lr_mult: 0 }}\nconvolution_param {{ num_output: {CLASSES} group: {CLASSES} "
+                 f"param {{ lr_mult: 0 }}\nconvolution_param {{ num_output: {classes} group: {classes} "
                  f"bias_term: false kernel_size: {2 * factor} stride: {factor} "
                  'weight_filler { type: "bilinear" } }')
 
@@ -68,7 +67,7 @@ def crop(bottoms: str, name: str, offset: int) -> str:
     return layer(name, "Crop", bottoms, name, f"crop_param {{ axis: 2 offset: {offset} }}")
 
 
-def body() -> Iterator[str]:
+def body(classes: int) -> Iterator[str]:
     """From `data` to `score`."""
     bottom = "data"
     for stage, outputs in STAGES:
@@ -82,35 +81,41 @@ def body() -> Iterator[str]:
     yield from convolution(bottom, "fc6", "6", 192, 3)
     yield from convolution("fc6", "fc7", "7", 192, 1)
     yield layer("drop7", "Dropout", "fc7", "fc7", "dropout_param { dropout_ratio: 0.2 }")
-    yield score("fc7", "score_fr")
-    yield upsample("score_fr", "upscore2", 2)
-    yield score("pool4", "score_pool4")
+    yield score("fc7", "score_fr", classes)
+    yield upsample("score_fr", "upscore2", 2, classes)
+    yield score("pool4", "score_pool4", classes)
     yield crop("upscore2 score_pool4", "upscore2c", 1)
     yield layer("fuse_pool4", "Eltwise", "upscore2c score_pool4", "fuse_pool4", "eltwise_param { operation: SUM }")
-    yield upsample("fuse_pool4", "upscore_pool4", 2)
-    yield score("pool3", "score_pool3")
+    yield upsample("fuse_pool4", "upscore_pool4", 2, classes)
+    yield score("pool3", "score_pool3", classes)
     yield crop("upscore_pool4 score_pool3", "upscore_pool4c", 1)
     yield layer("fuse_pool3", "Eltwise", "upscore_pool4c score_pool3", "fuse_pool3", "eltwise_param { operation: SUM }")
-    yield upsample("fuse_pool3", "upscore8", 8)
+    yield upsample("fuse_pool3", "upscore8", 8, classes)
     yield crop("upscore8 data", "score", 4)
 
 
-def write(folder: Path) -> None:
-    """Write both nets, and the class weights as the diagonal matrix that InfogainLoss reads."""
-    weights = caffe.proto.caffe_pb2.BlobProto()
-    weights.shape.dim.extend((1, 1, CLASSES, CLASSES))
-    weights.data.extend(np.diag(WEIGHTS).ravel())
-    (folder / "class_weights.binaryproto").write_bytes(weights.SerializeToString())
-    head = 'name: "camvid-fcn8s-small"\n'
-    middle = "".join(body())
+def write(folder: Path, weight_file: str, voc_dir: str = VOC_DIR, weights: Sequence[float] = WEIGHTS) -> None:
+    """Write both nets, and the class weights as the diagonal matrix that InfogainLoss reads.
+
+    weight_file  the name by which the training net finds the class weights
+    voc_dir      a folder in the layout of PASCAL VOC, with the lists `train` and `val`
+    weights      of each class
+    """
+    matrix = caffe.proto.caffe_pb2.BlobProto()
+    matrix.shape.dim.extend((1, 1, len(weights), len(weights)))
+    matrix.data.extend(np.diag(weights).ravel())
+    (folder / "class_weights.binaryproto").write_bytes(matrix.SerializeToString())
+    middle = "".join(body(len(weights)))
+    ignore = "{ ignore_label: 255 }"
     loss = layer("loss", "InfogainLoss", "score label", "loss",
-                 'infogain_loss_param { source: "models/camvid-fcn8s-small/class_weights.binaryproto" }\n'
-                 "loss_param { ignore_label: 255 }")
-    accuracy = layer("loss", "SoftmaxWithLoss", "score label", "loss", "loss_param { ignore_label: 255 }") + layer(
-        "accuracy", "Accuracy", "score label", "accuracy", "accuracy_param { ignore_label: 255 }")
-    (folder / "train.prototxt").write_text(head + data({**DATA, **CROPS}) + middle + loss, encoding="utf-8")
-    (folder / "val.prototxt").write_text(head + data({**DATA, **FRAMES}) + middle + accuracy, encoding="utf-8")
+                 f'infogain_loss_param {{ source: "{weight_file}" }}\nloss_param {ignore}')
+    rated = layer("loss", "SoftmaxWithLoss", "score label", "loss", f"loss_param {ignore}")
+    rated += layer("accuracy", "Accuracy", "score label", "accuracy", f"accuracy_param {ignore}")
+    for name, settings, end in (("train", CROPS, loss), ("val", FRAMES, rated)):
+        text = 'name: "camvid-fcn8s-small"\n' + data({"voc_dir": voc_dir, "mean": MEAN, **settings}) + middle + end
+        (folder / f"{name}.prototxt").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent)
+    here = Path(__file__).resolve().parent
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else here, f"models/{here.name}/class_weights.binaryproto")
