@@ -43,7 +43,8 @@ class Doctor:
         self.solver, self.iterations, self.done = solver, iterations, 0
         self.findings: list[Finding] = []
         self._report_at_end = False
-        self._times = [time.perf_counter()]
+        self._times: list[float] = []  # seconds of each iteration
+        self._begun = 0.0
         net = solver.net
         self._zero_tops = {k for i, ids in enumerate(net._wiring.top_ids) if net._wiring.bottom_ids[i] for k in ids}
         self._zero_grads = {k for k, rate in enumerate(net._wiring.params.lr_mults) if rate}
@@ -52,7 +53,7 @@ class Doctor:
         for check in (self._dead_weights, self._ignore_labels, self._steps):
             self.findings += [Finding(True, text) for text in check()]
         net.after_forward(self._forward_done)
-        solver.add_callback(lambda: None, self._gradients_ready)
+        solver.add_callback(self._begin, self._gradients_ready)
         solver.add_listener(self._iteration_done)
 
     def report_when_done(self) -> None:
@@ -113,6 +114,9 @@ class Doctor:
 
     # during the watched iterations
 
+    def _begin(self) -> None:
+        self._begun = time.perf_counter()
+
     def _forward_done(self, i: int) -> None:
         if self.done >= self.iterations:
             return
@@ -140,7 +144,7 @@ class Doctor:
     def _iteration_done(self, event: str, _: dict[str, Any]) -> None:
         if event != "iteration" or self.done >= self.iterations:
             return
-        self._times.append(time.perf_counter())
+        self._times.append(time.perf_counter() - self._begun)
         self.done += 1
         if self.done == self.iterations:
             self.findings += self._conclude()
@@ -149,8 +153,7 @@ class Doctor:
 
     def _seconds(self) -> float:
         """Of an iteration; the first one is slower than the others."""
-        laps = np.diff(self._times)
-        return float(laps[1:].mean() if len(laps) > 1 else laps.mean()) if len(laps) else 0.0
+        return float(np.mean(self._times[1:] or self._times or [0.0]))
 
     # after them
 

@@ -57,7 +57,8 @@ class Record:
         self._write("train_net.prototxt", to_text(solver.net._structure()))
         for k, net in enumerate(solver.test_nets):
             self._write(f"test_net_{k}.prototxt", to_text(net._structure()))
-        self._scored: list[ScoredNet | None] = [scored(net) for net in solver.test_nets]
+        self._scored: list[ScoredNet | None] = [
+            scored(net, count) for net, count in zip(solver.test_nets, solver.param_message.test_iter, strict=True)]
         self._losses = [layer for layer in labelled_layers(solver.net) if layer.is_loss]
         self._timer = LayerTimer(solver.net)
         self._since = self._reported = time.monotonic()

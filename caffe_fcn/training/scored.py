@@ -14,10 +14,11 @@ FRAMES = 4  # to show
 
 
 class ScoredNet:
-    """Adds up what `net` predicts, until `take` is called."""
+    """Adds up what `net` predicts, until `take` is called; shows frames evenly among `batches` batches."""
 
-    def __init__(self, net: Net, layer: LabelledLayer) -> None:
+    def __init__(self, net: Net, layer: LabelledLayer, batches: int) -> None:
         self.net, self.layer = net, layer
+        self.spacing, self.seen = max(1, batches // FRAMES), 0
         self.matrix = np.zeros((layer.classes, layer.classes), np.int64)
         self.frames: list[np.ndarray] = []
         net.after_forward(self._forward_done)
@@ -29,8 +30,9 @@ class ScoredNet:
         best = self.layer.scores().argmax(axis=1).reshape(shape[0], *shape[2:])
         truth = self.layer.labels().reshape(best.shape)
         self.matrix += confusion(truth, best, self.layer.classes)
-        if len(self.frames) < FRAMES:
+        if self.seen % self.spacing == 0 and len(self.frames) < FRAMES:
             self.frames.append(self._picture(truth[0], best[0]))
+        self.seen += 1
 
     def _picture(self, truth: np.ndarray, best: np.ndarray) -> np.ndarray:
         """Frame, truth and prediction side by side, (H, 3 W, 3) uint8."""
@@ -45,15 +47,15 @@ class ScoredNet:
     def take(self) -> tuple[Scores, np.ndarray | None]:
         """The scores since the last call, and the frames below one another; then begin anew."""
         scores, frames = Scores(self.matrix.copy()), self.frames
-        self.matrix[...], self.frames = 0, []
+        self.matrix[...], self.frames, self.seen = 0, [], 0
         same = [frame for frame in frames if frame.shape[1:] == frames[0].shape[1:]]
         return scores, np.concatenate(same) if same else None
 
 
-def scored(net: Net) -> ScoredNet | None:
-    """Follow a net if it compares maps of scores with labels."""
+def scored(net: Net, batches: int) -> ScoredNet | None:
+    """Follow a net, tested with so many batches, if it compares maps of scores with labels."""
     layer = segmentation(net)
-    return None if layer is None else ScoredNet(net, layer)
+    return None if layer is None else ScoredNet(net, layer, batches)
 
 
 def _visible(values: np.ndarray) -> np.ndarray:
