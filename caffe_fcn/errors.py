@@ -54,6 +54,10 @@ class LabelError(LayerError):
     """A label or an index outside its range; the message gives the value and its position."""
 
 
+class MissingMethodError(LayerError, AttributeError):
+    """A user's layer without a method that is needed (the original raises AttributeError or ends the process)."""
+
+
 class UnknownLayerError(LayerError):
     """A layer type that is not registered."""
 

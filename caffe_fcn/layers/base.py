@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import ops
 from ..blob import Blob, BlobVec
-from ..errors import LayerError
+from ..errors import LayerError, MissingMethodError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,13 +86,13 @@ class Layer:
 
     def forward(self, bottom: Blobs, top: Blobs) -> None:
         """Compute the tops' values."""
-        raise LayerError("this layer has no forward pass")
+        raise MissingMethodError("this layer has no forward pass")
 
     def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         """Compute the diffs of the bottoms that `propagate_down` marks; add to the parameters' diffs."""
         if any(propagate_down):
-            raise LayerError("this layer has no backward pass; keep gradients off it (no force_backward, no loss "
-                             "behind it, or propagate_down: false)")
+            raise MissingMethodError("this layer has no backward pass; keep gradients off it (no force_backward, no "
+                                     "loss behind it, or propagate_down: false)")
 
     def allow_force_backward(self, bottom_index: int) -> bool:
         """Does `force_backward` apply to this bottom? (Labels say no.)"""

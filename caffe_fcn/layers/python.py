@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ..data.python_layers import run_ahead, wanted_depth
-from ..errors import LayerError
+from ..errors import LayerError, MissingMethodError
 from .base import Layer, LayerContext
 from .registry import register
 
@@ -35,6 +35,8 @@ class Python(Layer):
             if not getattr(p, field):
                 raise LayerError(f"python_param needs '{field}'")
         user_class = _find_class(load_module(p.module, context.folder), p.layer)
+        if user_class.reshape is Layer.reshape:
+            raise MissingMethodError(f"{p.module}.{p.layer} has no method 'reshape', which gives the tops their shapes")
         layer = user_class(param)
         if not hasattr(layer, "blobs"):
             raise LayerError(f"the __init__ of {p.module}.{p.layer} must call super().__init__(param); better, let "

@@ -147,6 +147,29 @@ def test_arguments_are_shown_without_type_hints(shared: Path) -> None:
     assert typing.get_type_hints(caffe.io.load_image)["color"] is bool
 
 
+@pytest.mark.parametrize(("methods", "message"), [
+    ("setup forward backward", "has no method 'reshape'"),
+    ("setup reshape backward", "no forward pass"),
+    ("setup reshape forward", "no backward pass"),
+])
+def test_layer_without_a_method(methods: str, message: str, tmp_path: Path) -> None:
+    """AttributeError, as in the original, with the name of the layer."""
+    bodies = {"reshape": "(self, bottom, top): top[0].reshape(*bottom[0].shape)",
+              "backward": "(self, top, propagate_down, bottom): pass"}
+    lines = [f"    def {name}{bodies.get(name, '(self, bottom, top): pass')}\n" for name in methods.split()]
+    module = f"without_{message.split()[-1].strip(chr(39))}"
+    (tmp_path / f"{module}.py").write_text("import caffe\nclass Half(caffe.Layer):\n" + "".join(lines))
+    (tmp_path / "net").write_text(
+        'force_backward: true layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [2, 3] } } }\n'
+        f'layer {{ name: "half" type: "Python" bottom: "x" top: "y" python_param {{ module: "{module}" '
+        'layer: "Half" } }')
+    with pytest.raises(AttributeError, match=message) as raised:
+        net = caffe.Net(str(tmp_path / "net"), caffe.TRAIN)
+        net.forward()
+        net.backward()
+    assert "layer 'half' (Python)" in str(raised.value)
+
+
 SCRIPT = """
 import numpy as np
 import caffe
