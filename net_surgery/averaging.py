@@ -9,7 +9,7 @@ import numpy as np
 
 from caffe_fcn.errors import WeightsError
 
-from .checks import STRICT, Check, Subject
+from .checks import STRICT, Check, Subject, runnable
 from .model import Arrays, PathLike, as_model, load_weights
 
 
@@ -30,11 +30,13 @@ def average(subject: Subject, snapshots: Sequence[PathLike], *, check: Check = S
         _check_same(os.fspath(snapshots[0]), files[0], os.fspath(path), weights)
     mean = {name: tuple(_mean([weights[name][i] for weights in files]) for i in range(len(arrays)))
             for name, arrays in files[0].items() if name in types}
+    if not mean:
+        raise WeightsError(f"{os.fspath(snapshots[0])} holds no layer of the net")
     after.weights.update(mean)
     if check.run:
         for path, weights in zip(snapshots, files, strict=True):
             check.show(f"average: {os.fspath(path)} is {_distance(mean, weights):.2g} of its length from the mean")
-        after.build()  # the shapes fit the net
+        runnable(after, check.shapes)  # the shapes fit the net
     return check.conclude(subject, before, after)
 
 

@@ -100,6 +100,10 @@ STRICT = Check()
 def compare(before: Model, after: Model, equal: Equal, shapes: Shapes | None = None) -> list[Difference]:
     """Run both nets (TEST phase) on the same random inputs. Raises NetError where there is nothing to compare."""
     old = runnable(before, shapes)
+    for layer in before.net.layer:
+        if layer.name in old.params and layer.name not in before.weights and _is_random(layer):
+            raise NetError(f"{equal.title}: layer '{layer.name}' has no weights, and its random ones differ between "
+                           "two nets; load weights, or go without the check")
     require_memory(3 * sum(old.blobs[name].memories[0].nbytes for name in old.inputs), "inputs of these shapes")
     given = random_inputs(old)
     feed = equal.feed(given)
@@ -110,6 +114,13 @@ def compare(before: Model, after: Model, equal: Equal, shapes: Shapes | None = N
         raise NetError(f"{equal.title}: no blob is there before and after to compare; go without the check")
     expected, found = forward(old, given, pairs.keys()), forward(new, feed, pairs.values())
     return [_difference(b, equal.pick[0](expected[a]), equal.pick[1](found[b])) for a, b in pairs.items()]
+
+
+def _is_random(layer: Any) -> bool:
+    """Whether a filler of the layer draws random values."""
+    fillers = [value for _, param in layer.ListFields() if hasattr(param, "ListFields")
+               for field, value in param.ListFields() if field.name.endswith("filler")]
+    return any(filler.type not in ("constant", "bilinear") for filler in fillers)
 
 
 def require_memory(needed: float, what: str) -> None:

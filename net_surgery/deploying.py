@@ -37,8 +37,8 @@ def deploy(
     after = before.copy()
     after.net.CopyFrom(filter_net(with_state(before.net, TEST)))
     after.net.ClearField("state")
-    _strip(after)
     found = _scores(after) if outputs is None else list(outputs)
+    _strip(after)
     added = _add_softmax(after) if softmax else []
     keep_only(after, [*found, *added])
     _without_dropout(after)
@@ -75,7 +75,7 @@ def _scores(model: Model) -> list[str]:
     """What losses read first, and the outputs of layers that are neither for training nor sources."""
     links, found = Links(model.net), []
     for i, layer in enumerate(links.layers):
-        if layer.type.endswith("Loss"):
+        if layer.type.endswith("Loss") or any(layer.loss_weight):
             found.append(layer.bottom[0])
         elif layer.type not in TRAINING and not is_source(layer):
             found += [layer.top[j] for j in range(len(layer.top)) if not links.uses[i, j]]

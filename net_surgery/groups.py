@@ -79,7 +79,8 @@ def merge_parallel(subject: Subject, layers: Sequence[str], name: str | None = N
         new, gone = [merged, _slice(merged, found)], []
     _check_new_names(after, new, but=found[0], reused={top for layer in found for top in layer.top} | set(merged.top))
     _merge_weights(after, found, name, with_bias)
-    _replace(after, {**{each: [] for each in (*layers, *gone)}, found[0].name: new})
+    earliest = min(layers, key=links.index)  # who reads the tops comes behind it
+    _replace(after, {**{each: [] for each in (*layers, *gone)}, earliest: new})
     return check.conclude(subject, before, after, Equal("merge_parallel"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import logging
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,8 @@ from caffe_fcn.proto import caffe_pb2
 from caffe_fcn.proto.printer import to_text
 from caffe_fcn.proto.upgrade import read_net
 from caffe_fcn.weights import read_weights
+
+logger = logging.getLogger("caffe_fcn")
 
 PathLike = str | os.PathLike[str]
 Arrays = tuple[np.ndarray, ...]
@@ -55,7 +58,11 @@ class Model:
         model = cls(read_net(net_file), file=os.fspath(net_file))
         if weights_file is not None:
             types = {layer.name: layer.type for layer in model.net.layer}
-            stored = {name: list(arrays) for name, arrays in _stored(weights_file, types).items() if name in types}
+            every = _stored(weights_file, types)
+            stored = {name: list(arrays) for name, arrays in every.items() if name in types}
+            left_out = [name for name in every if name not in types]
+            if left_out:
+                logger.info("%s: not in the net and left out: %s", os.fspath(weights_file), ", ".join(left_out))
             model._fill_shared(stored)
             model.weights = _complete(stored, weights_file)
         return model

@@ -240,6 +240,11 @@ def test_parallel_convolutions_merge(lines):
     assert len(lines) == 3
 
 
+def test_merged_convolutions_come_before_all_that_read_them():
+    text = inputs(2, 3, 5, 5) + conv("a", "data", 2) + layer("r", "ReLU", "a", "r") + conv("b", "data", 3)
+    assert list(types(merge_parallel(random_model(text), ["b", "a"], check=QUIET))) == ["data", "b+a", "b+a_slice", "r"]
+
+
 @pytest.mark.parametrize(
     ("text", "names", "reason"),
     [
@@ -421,6 +426,8 @@ def test_average_of_snapshots(tmp_path, lines):
     expected = np.mean([model.weights["a"][0].astype(np.float64) for model in models], axis=0)
     assert np.allclose(result.weights["a"][0], expected, atol=1e-7) and len(lines) == 3
     random_model(inputs(1, 3, 4, 4) + conv("a", "data", 3)).save(tmp_path / "net.prototxt", files[1])
+    with pytest.raises(WeightsError, match="holds no layer of the net"):
+        average(rename(models[0], {"a": "other"}, check=QUIET), files[:1])
     with pytest.raises(WeightsError, match=r"layer 'a' has the shapes .*2, 3, 3, 3.* but .*3, 3, 3, 3"):
         average(models[0], files)
 
@@ -449,6 +456,15 @@ def test_deploy_keeps_what_predicts(lines):
     assert after.build().outputs == ["prob"]
 
 
+def test_deploy_takes_a_python_layer_with_a_loss_weight_for_a_loss():
+    loss = (
+        "layer { name: 'l' type: 'Python' bottom: 'score' bottom: 'label' top: 'l' loss_weight: 1 "
+        "python_param { module: 'nowhere' layer: 'None' } }\n"
+    )
+    before = random_model(TRAIN.partition("layer { name: 'loss'")[0] + loss, SHAPES)
+    assert deploy(before, shapes=SHAPES, check=QUIET).build().outputs == ["score"]
+
+
 def test_deploy_needs_the_input_shape():
     with pytest.raises(NetError, match=r"the shape of the input 'data' is not known.*give shapes, like data"):
         deploy(random_model(TRAIN, SHAPES))
@@ -473,6 +489,19 @@ def test_a_result_that_differs_is_refused_unless_forced(lines):
 def test_a_check_without_known_inputs_says_what_it_needs():
     with pytest.raises(NetError, match=r"needs the shapes of the net's inputs \(data, label\)"):
         rename(random_model(TRAIN, SHAPES), {"a": "b"})
+
+
+def test_a_check_needs_weights_unless_fillers_are_fixed(lines):
+    text = inputs(1, 3, 4, 4) + conv("a", "data", 2, "kernel_size: 3 weight_filler { type: 'FILLER' }")
+    for filler in ("xavier", "bilinear"):
+        model = random_model(text.replace("FILLER", filler))
+        model.weights.clear()
+        if filler == "bilinear":
+            rename(model, {"a": "b"}, check=Check(show=lines.append))
+        else:
+            with pytest.raises(NetError, match="rename: layer 'a' has no weights, and its random ones differ"):
+                rename(model, {"a": "b"})
+    assert lines == ["rename: 'a' differs by at most 0 (0 of its largest value)"]
 
 
 def test_operations_leave_their_subject_alone():
