@@ -21,6 +21,7 @@ Commands:
 
 Flags may be written -flag value, --flag=value or --flag value, before or after the command."""
 COMMANDS = ("train", "test", "time", "device_query", "plot")
+INTERRUPTED = 128 + 2  # exit status, as shells have it
 EFFECTS = ("snapshot", "stop", "none")
 FLAGS = {
     "solver": Flag("", "solver file (train)"),
@@ -47,7 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     words = [_underscores(word) for word in (sys.argv[1:] if argv is None else argv)]
     with glog.messages():
-        return run(USAGE, FLAGS, range(1, sys.maxsize), _dispatch, words)
+        try:
+            return run(USAGE, FLAGS, range(1, sys.maxsize), _dispatch, words)
+        except KeyboardInterrupt:  # while training, SIGINT does what --sigint_effect says
+            print("caffe: interrupted", file=sys.stderr)
+            return INTERRUPTED
 
 
 def _underscores(word: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from caffe_fcn import TRAIN
 from caffe_fcn.cli.net_flags import load_net
 from caffe_fcn.net import Net
-from caffe_fcn.training.cost import DOUBLE_BACKWARD, forward_flops, layer_bytes, net_bytes
+from caffe_fcn.training.cost import backward_flops, layer_costs, net_bytes
 
 logger = logging.getLogger("caffe_fcn.cli")
 
@@ -70,24 +70,17 @@ def table(net: Net, forward: np.ndarray, backward: np.ndarray) -> list[str]:
     width = max((len(name) for name in wiring.layer_names), default=5)
     lines = [f"{'layer':<{width}}  {'type':<16} {'fwd ms':>9} {'GFLOP/s':>8} {'bwd ms':>9} {'GFLOP/s':>8} "
              f"{'top MiB':>8} {'param MiB':>9}"]
-    flops = [forward_flops(net, i) for i in range(len(net.layers))]
+    costs = layer_costs(net)
     for i, (name, kind) in enumerate(zip(wiring.layer_names, wiring.types, strict=True)):
-        tops, params = (size / 2**20 for size in layer_bytes(net, i))
-        lines.append(f"{name:<{width}}  {kind:<16} {forward[i]:>9.3f} {_rate(flops[i], forward[i]):>8} "
-                     f"{backward[i]:>9.3f} {_rate(_backward_flops(net, i, flops[i]), backward[i]):>8} "
-                     f"{tops:>8.2f} {params:>9.3f}")
-    lines.append(f"Forward pass: {sum(flops) / 1e9:.2f} GFLOP at {_rate(sum(flops), forward.sum())} GFLOP/s. Memory: "
+        back = backward_flops(net, i, costs[i].flops)
+        lines.append(f"{name:<{width}}  {kind:<16} {forward[i]:>9.3f} {_rate(costs[i].flops, forward[i]):>8} "
+                     f"{backward[i]:>9.3f} {_rate(back, backward[i]):>8} "
+                     f"{costs[i].bytes / 2**20:>8.2f} {costs[i].params * 4 / 2**20:>9.3f}")
+    total = sum(cost.flops for cost in costs)
+    lines.append(f"Forward pass: {total / 1e9:.2f} GFLOP at {_rate(total, forward.sum())} GFLOP/s. Memory: "
                  f"{net_bytes(net, False) / 2**20:.0f} MiB forward only, {net_bytes(net, True) / 2**20:.0f} MiB with "
                  "diffs.")
     return lines
-
-
-def _backward_flops(net: Net, i: int, forward: int) -> int:
-    wiring = net._wiring
-    if not wiring.layer_backward[i]:
-        return 0
-    parts = any(wiring.bottom_backward[i]) + bool(wiring.layers[i].param_propagate_down[:1] == [True])
-    return forward * min(parts, DOUBLE_BACKWARD)
 
 
 def _rate(flops: float, milliseconds: float) -> str:

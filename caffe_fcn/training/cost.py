@@ -1,42 +1,43 @@
-"""What a layer costs: floating point operations and memory."""
+"""What the layers of a net that runs cost, as `prototxt.cost` counts it."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
+from typing import Any
 
+from caffe_fcn.blob import Blob
 from caffe_fcn.net import Net
+from caffe_fcn.prototxt.cost import Cost, layer_cost, pass_bytes
+from caffe_fcn.prototxt.shapes import LayerShapes, NetShapes
 
-DOUBLE_BACKWARD = 2  # gradients of the input and of the weights cost one forward pass each
+GEMM_TYPES = ("Convolution", "Deconvolution", "InnerProduct")  # backward costs one forward pass for each gradient
 
 
-def forward_flops(net: Net, i: int) -> int:
-    """Multiplications and additions of the products in one forward pass of layer `i`; 0 for layers without any.
-
-    Counted as the definition has them, whatever the algorithm that runs.
-    """
+def _shapes(net: Net) -> NetShapes:
     wiring = net._wiring
-    kind, blobs = wiring.types[i], wiring.layers[i].blobs
-    if kind in ("Convolution", "InnerProduct"):
-        param = wiring.layer_params[i]
-        outputs = (param.convolution_param if kind == "Convolution" else param.inner_product_param).num_output
-        return 2 * sum(top.count for top in wiring.tops[i]) * (blobs[0].count // outputs)
-    if kind == "Deconvolution":
-        taps = math.prod(blobs[0].shape[1:])
-        return 2 * sum(bottom.count for bottom in wiring.bottoms[i]) * taps
-    return 0
+    return NetShapes(net._phase, [
+        LayerShapes(i, param, _each(bottoms), _each(tops), _each(layer.blobs), layer)
+        for i, (param, bottoms, tops, layer) in enumerate(
+            zip(wiring.layer_params, wiring.bottoms, wiring.tops, wiring.layers, strict=True))])
 
 
-def layer_bytes(net: Net, i: int) -> tuple[int, int]:
-    """Bytes of the values of a layer's tops (of those made in place: 0) and of its parameters."""
+def _each(blobs: Iterable[Blob]) -> list[Any]:
+    return [blob.shape for blob in blobs]
+
+
+def layer_costs(net: Net) -> list[Cost]:
+    """Operations of a forward pass, parameters, and bytes of the tops of each layer, at the present shapes."""
+    return [layer_cost(row) for row in _shapes(net).layers]
+
+
+def backward_flops(net: Net, i: int, forward: int) -> int:
+    """Operations of the backward pass of layer `i`; 0 where they are not counted."""
     wiring = net._wiring
-    bottoms = set(wiring.bottom_ids[i])
-    own = [blob for blob, k in zip(wiring.tops[i], wiring.top_ids[i], strict=True) if k not in bottoms]
-    shared = wiring.types[i] in ("Split", "Reshape", "Flatten")
-    return (0 if shared else sum(blob.count * blob.dtype.itemsize for blob in own),
-            sum(blob.count * blob.dtype.itemsize for blob in wiring.layers[i].blobs))
+    if not wiring.layer_backward[i] or wiring.types[i] not in GEMM_TYPES:
+        return 0
+    return forward * (any(wiring.bottom_backward[i]) + any(wiring.layers[i].param_propagate_down[:1]))
 
 
 def net_bytes(net: Net, training: bool) -> int:
     """Bytes of all values and parameters of a net; with training, of their diffs too."""
-    values = sum(sum(layer_bytes(net, i)) for i in range(len(net.layers)))
-    return values * (2 if training else 1)
+    return pass_bytes(_shapes(net), training)

@@ -1,0 +1,33 @@
+"""The live bar of a training run."""
+
+from __future__ import annotations
+
+import io
+import logging
+
+from rich.console import Console
+
+import caffe
+from caffe_fcn.cli import glog
+from caffe_fcn.training.progress import Progress
+
+NET = """net_param {
+  layer { name: 'in' type: 'Input' top: 'x' top: 't' input_param { shape { dim: 1 dim: 2 } } }
+  layer { name: 'fc' type: 'InnerProduct' bottom: 'x' top: 'y' inner_product_param { num_output: 2 } }
+  layer { name: 'loss' type: 'EuclideanLoss' bottom: 'y' bottom: 't' top: 'loss' } }
+base_lr: 0.125 lr_policy: 'fixed' max_iter: 40 display: 20 snapshot_after_train: false
+"""
+
+
+def test_bar(tmp_path):
+    (tmp_path / "solver.prototxt").write_text(NET)
+    solver = caffe.SGDSolver(str(tmp_path / "solver.prototxt"))
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=140)
+    with Progress(solver, console) as progress, glog.messages(progress.log_handler()):
+        solver.step(30)
+        progress.bar.refresh()
+    shown = stream.getvalue()
+    assert "30/40" in shown and "loss 0" in shown and "lr 0.125" in shown
+    assert "solver.cpp:" in shown and "Iteration 20 (" in shown  # log lines stay above the bar
+    assert "_AboveBar" not in {type(handler).__name__ for handler in logging.getLogger("caffe_fcn").handlers}
