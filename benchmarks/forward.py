@@ -9,18 +9,15 @@ Usage: python benchmarks/forward.py [--height 500] [--width 334] [--rounds 7] [-
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import os
 import tempfile
-import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import fcn8s
 import numpy as np
-from common import machine, summary, write_results
+from common import machine, write_results
+from interleaved import Engines, compared, report
 
 
 def build_caffe(height: int, width: int, threads: int) -> Callable[[], np.ndarray]:
@@ -42,8 +39,8 @@ def build_caffe(height: int, width: int, threads: int) -> Callable[[], np.ndarra
     return forward
 
 
-def build_torch(height: int, width: int, threads: int) -> Callable[[], np.ndarray]:
-    """The same net in PyTorch's functional calls, in its fastest memory layout for convolutions."""
+def torch_net(height: int, width: int, threads: int) -> tuple[Callable[[], Any], dict[str, list[Any]]]:
+    """The same net in PyTorch's functional calls, in its fastest memory layout for convolutions: (scores, params)."""
     import torch
     from torch.nn import functional
 
@@ -71,18 +68,30 @@ def build_torch(height: int, width: int, threads: int) -> Callable[[], np.ndarra
         else:
             blobs[deconv.top] = top + crop(blobs[deconv.skip], top, deconv.offset)
 
-    def forward() -> np.ndarray:
+    def scores() -> torch.Tensor:
         blobs = {"data": image}
-        with torch.inference_mode():
-            for pool, stage in fcn8s.STAGES:
-                for conv in stage:
-                    convolve(blobs, conv)
-                blobs[pool] = functional.max_pool2d(blobs[stage[-1].name], 2, 2, ceil_mode=True)
-            for conv in fcn8s.HEAD + fcn8s.SKIPS:
+        for pool, stage in fcn8s.STAGES:
+            for conv in stage:
                 convolve(blobs, conv)
-            for deconv in fcn8s.UPSAMPLING:
-                upsample(blobs, deconv)
-        return blobs["score"].numpy()
+            blobs[pool] = functional.max_pool2d(blobs[stage[-1].name], 2, 2, ceil_mode=True)
+        for conv in fcn8s.HEAD + fcn8s.SKIPS:
+            convolve(blobs, conv)
+        for deconv in fcn8s.UPSAMPLING:
+            upsample(blobs, deconv)
+        return blobs["score"]
+
+    return scores, params
+
+
+def build_torch(height: int, width: int, threads: int) -> Callable[[], np.ndarray]:
+    """The forward pass of PyTorch; it returns the scores."""
+    import torch
+
+    scores, _ = torch_net(height, width, threads)
+
+    def forward() -> np.ndarray:
+        with torch.inference_mode():
+            return scores().numpy()
 
     return forward
 
@@ -90,50 +99,16 @@ def build_torch(height: int, width: int, threads: int) -> Callable[[], np.ndarra
 BUILDERS = {"caffe_fcn": build_caffe, "torch": build_torch}
 
 
-def serve(engine: str, height: int, width: int, threads: int, pipe: Connection) -> None:
-    """Send the scores of a first pass, then the seconds of one more pass for each request, until told to stop."""
-    forward = BUILDERS[engine](height, width, threads)
-    pipe.send(forward())
-    while pipe.recv():
-        start = time.perf_counter()
-        forward()
-        pipe.send(time.perf_counter() - start)
-
-
 def measure(height: int, width: int, rounds: int, threads: int) -> dict[str, Any]:
     """Start the engines, compare their scores, time `rounds` alternating passes."""
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ[variable] = str(threads)  # the processes below inherit it before they load any library
-    context = multiprocessing.get_context("spawn")
-    pipes, processes, scores = {}, [], {}
-    for engine in BUILDERS:
-        pipes[engine], far_end = context.Pipe()
-        process = context.Process(target=serve, args=(engine, height, width, threads, far_end), daemon=True)
-        process.start()
-        far_end.close()  # so that a dead process shows as the end of the pipe
-        processes.append(process)
-        scores[engine] = pipes[engine].recv()
-    ours, theirs = scores["caffe_fcn"], scores["torch"]
-    difference = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
-    if ours.shape != theirs.shape or not difference < 1e-3:
-        raise SystemExit(f"The engines disagree: shapes {ours.shape} and {theirs.shape}, difference {difference:.2e}")
-    seconds: dict[str, list[float]] = {engine: [] for engine in BUILDERS}
-    for _ in range(rounds):
-        for engine, pipe in pipes.items():
-            pipe.send(True)
-            seconds[engine].append(pipe.recv())
-    for pipe, process in zip(pipes.values(), processes, strict=True):
-        pipe.send(False)
-        process.join()
-    results = {engine: summary(values) for engine, values in seconds.items()}
+    engines = Engines(BUILDERS, (height, width, threads), threads)
+    difference = engines.difference()
     return {
         "net": "voc-fcn8s, full width",
         "image": [height, width],
         "threads": threads,
         "largest_difference_of_scores": difference,
-        **results,
-        "ratio_of_medians": results["caffe_fcn"]["median_s"] / results["torch"]["median_s"],
-        "ratio_of_fastest": results["caffe_fcn"]["min_s"] / results["torch"]["min_s"],
+        **compared(engines.time(rounds)),
     }
 
 
@@ -147,13 +122,7 @@ def main() -> None:
     results = measure(options.height, options.width, options.rounds, options.threads)
     results["machine"] = machine("caffe_fcn", "numpy", "numba", "torch")
     path = write_results("forward", results)
-    for engine in BUILDERS:
-        times = results[engine]
-        print(f"{engine:10} median {times['median_s']:.3f} s, from {times['min_s']:.3f} to {times['max_s']:.3f} s")
-    ratios = f"{results['ratio_of_medians']:.2f} (medians), {results['ratio_of_fastest']:.2f} (fastest passes)"
-    print(f"time of caffe_fcn over that of torch: {ratios}")
-    if any(results[engine]["max_s"] > 1.5 * results[engine]["min_s"] for engine in BUILDERS):
-        print("The passes differ by more than half: the machine was busy, so do not trust the medians.")
+    report(results, ("caffe_fcn", "torch"))
     print(f"scores differ by at most {results['largest_difference_of_scores']:.1e} of the largest; written to {path}")
 
 
