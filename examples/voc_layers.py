@@ -26,7 +26,7 @@ class Settings:
 
     voc_dir, split  the folder, and which list of ImageSets/Segmentation to read
     mean            subtracted from each channel, in the order B, G, R
-    random          draw frames at random (else one after another)
+    random          draw frames at random, else one after another; lists other than of training are never shuffled
     seed            of the draws
     batch           frames at a time; more than 1 needs `crop`, or frames of one size
     crop            (height, width) of pieces to cut at random places, or None for whole frames
@@ -104,7 +104,7 @@ class VOCSegDataLayer(caffe.Layer):
 
     def choose(self) -> str:
         """The id of the next frame."""
-        if self.settings.random:
+        if self.settings.random and "train" in self.settings.split:
             return self.draws.choice(self.ids)
         self.next += 1
         return self.ids[(self.next - 1) % len(self.ids)]

@@ -36,7 +36,8 @@ REPORT_EVERY = 60  # seconds, at least, between two reports of a running trainin
 class Record:
     """Follows a solver from now on; use it as a context around the training. The folder is made if need be.
 
-    A folder that holds a record already is continued. `weights` are files that the run starts from.
+    A folder that holds a record already is continued. `weights` are files that the run starts from, besides
+    those that the solver file names.
     Raises FileAccessError if the folder cannot be written, NotSupportedError without matplotlib.
     """
 
@@ -51,7 +52,8 @@ class Record:
             raise FileAccessError(f"cannot write the record '{folder}': {error.strerror}", str(folder), error.errno
                                   ) from error
         nets = (solver.net, *solver.test_nets)
-        self._write("run.json", json.dumps({**provenance.describe(nets, weights),
+        named = [name.strip() for names in solver.param_message.weights for name in names.split(",")]
+        self._write("run.json", json.dumps({**provenance.describe(nets, [*named, *weights]),
                                             "classes": provenance.class_names(nets)}, indent=1))
         self._write("solver.prototxt", to_text(solver.param_message))
         self._write("train_net.prototxt", to_text(solver.net._structure()))

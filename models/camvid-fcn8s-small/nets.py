@@ -17,7 +17,7 @@ STAGES = ((1, 16), (2, 32), (3, 64), (4, 128), (5, 160))  # each of two 3x3 conv
 MEAN = (104.00698793, 116.66876762, 122.67891434)
 VOC_DIR = "../shared/data/camvid"
 CROPS = {"split": "train", "batch": 3, "crop": (256, 320), "scale": (0.75, 1.5), "jitter": 0.2, "seed": 1}
-FRAMES = {"split": "val", "random": False}
+FRAMES = {"split": "val"}
 # Of the classes in the loss: square root of (median frequency / frequency) of the training labels, at most 3.
 WEIGHTS = (0.52, 0.44, 2.14, 0.38, 1.0, 0.68, 1.96, 1.99, 0.87, 2.65, 3.0)
 

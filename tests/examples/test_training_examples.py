@@ -129,7 +129,7 @@ class TestVocLayer:
         return caffe.Net("net.prototxt", caffe.TRAIN)
 
     def test_whole_frames_in_order(self, voc, examples):
-        net = self.net(split="val", random=False, mean=(1.0, 2.0, 3.0))
+        net = self.net(split="val", mean=(1.0, 2.0, 3.0))
         net.forward()
         assert net.blobs["data"].shape == (1, 3, 16, 24) and net.blobs["label"].shape == (1, 1, 16, 24)
         first = net.blobs["data"].data.copy()
@@ -197,7 +197,7 @@ class TestVocLayer:
 def test_score(voc, examples, capsys):
     import score
 
-    Path("net.prototxt").write_text(NET.replace("'train', 'seed': 1", "'val', 'random': False").replace("pad: 1 ", (
+    Path("net.prototxt").write_text(NET.replace("'train', 'seed': 1", "'val'").replace("pad: 1 ", (
         "pad: 1 weight_filler { type: 'bilinear' } ")))
     net = caffe.Net("net.prototxt", caffe.TEST)
     net.params["score_fr"][1].data[...] = (0, 9, 0)  # all middle

@@ -112,6 +112,13 @@ def test_provenance(recorded):
         assert "score" in caffe.Net(str(recorded / f"{name}.prototxt"), caffe.TEST).blobs
 
 
+def test_weights_that_the_solver_file_names(recorded, folder):
+    (folder / "solver.prototxt").write_text(SOLVER + "weights: 'w.caffemodel, s_iter_6.caffemodel'")
+    with Record(caffe.get_solver("solver.prototxt"), "r", ["s_iter_4.caffemodel"]):
+        pass
+    assert list(load("r").facts["weights"]) == ["w.caffemodel", "s_iter_6.caffemodel", "s_iter_4.caffemodel"]
+
+
 def test_report_stands_alone(recorded):
     page = (recorded / "report.html").read_text()
     for word in ("Loss per labelled position", "Learning rate", "mean iu", "Confusion matrix", "Time per layer",
