@@ -22,12 +22,16 @@ class Progress:
             TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}  loss {task.fields[loss]}  lr {task.fields[lr]}"), TimeRemainingColumn(),
             console=self.console, transient=True)
+        self._moving = False
         total = solver.param_message.max_iter
         self.task = self.bar.add_task("training", total=total, completed=solver.iter, rate="", loss="-", lr="-")
         solver.add_listener(self._follow)
 
     def _follow(self, event: str, facts: dict[str, Any]) -> None:
         if event == "iteration":
+            if not self._moving:  # what a snapshot had done already is not progress
+                self._moving = True
+                self.bar.reset(self.task, completed=facts["iter"] - 1)
             speed = self.bar.tasks[0].speed
             self.bar.update(
                 self.task, completed=facts["iter"], loss=f"{facts['smoothed_loss']:.4g}", lr=f"{facts['lr']:.3g}",
