@@ -16,22 +16,25 @@ class CpuElementwise(ReferenceOps):
 
     def relu(self, x: Any, out: Any, slope: float) -> None:
         """out = x where x > 0, else slope * x."""
-        from ._elementwise_kernels import relu
+        from . import _elementwise_kernels as kernels
 
-        _run(relu, slope, x, out)
+        flat, target, factor = x.reshape(-1), out.reshape(-1), x.dtype.type(slope)
+        if _same(flat, target):
+            threads.parallel(kernels.relu_in_place, x.size, flat, factor)
+        else:
+            threads.parallel(kernels.relu, x.size, flat, target, factor)
 
     def relu_backward(self, x: Any, grad_out: Any, grad_x: Any, slope: float) -> None:
         """grad_x = grad_out where x > 0, else slope * grad_out (0 where x is NaN)."""
-        from ._elementwise_kernels import relu_backward
+        from . import _elementwise_kernels as kernels
 
-        _run(relu_backward, slope, x, grad_out, grad_x)
+        flat, source, target, factor = x.reshape(-1), grad_out.reshape(-1), grad_x.reshape(-1), x.dtype.type(slope)
+        if _same(source, target):
+            threads.parallel(kernels.relu_backward_in_place, x.size, flat, target, factor)
+        else:
+            threads.parallel(kernels.relu_backward, x.size, flat, source, target, factor)
 
 
-def _run(kernel: Callable[..., None], slope: float, *arrays: Any) -> None:
-    """Call a kernel over contiguous arrays of one shape."""
-    flat = [array.reshape(-1) for array in arrays]
-    size, typed = flat[0].size, flat[0].dtype.type(slope)
-    if size <= FEW:
-        kernel(0, size, *flat, typed)
-    else:
-        threads.parallel(kernel, size, *flat, typed)
+def _same(a: Any, b: Any) -> bool:
+    """Do two arrays of one size begin in the same place?"""
+    return bool(a.ctypes.data == b.ctypes.data)
