@@ -18,23 +18,31 @@ class CpuElementwise(ReferenceOps):
         """out = x where x > 0, else slope * x."""
         from . import _elementwise_kernels as kernels
 
-        flat, target, factor = x.reshape(-1), out.reshape(-1), x.dtype.type(slope)
-        if _same(flat, target):
-            threads.parallel(kernels.relu_in_place, x.size, flat, factor)
+        if _same(x, out):
+            _run(kernels.relu_in_place, slope, x)
         else:
-            threads.parallel(kernels.relu, x.size, flat, target, factor)
+            _run(kernels.relu, slope, x, out)
 
     def relu_backward(self, x: Any, grad_out: Any, grad_x: Any, slope: float) -> None:
         """grad_x = grad_out where x > 0, else slope * grad_out (0 where x is NaN)."""
         from . import _elementwise_kernels as kernels
 
-        flat, source, target, factor = x.reshape(-1), grad_out.reshape(-1), grad_x.reshape(-1), x.dtype.type(slope)
-        if _same(source, target):
-            threads.parallel(kernels.relu_backward_in_place, x.size, flat, target, factor)
+        if _same(grad_out, grad_x):
+            _run(kernels.relu_backward_in_place, slope, x, grad_out)
         else:
-            threads.parallel(kernels.relu_backward, x.size, flat, source, target, factor)
+            _run(kernels.relu_backward, slope, x, grad_out, grad_x)
 
 
 def _same(a: Any, b: Any) -> bool:
     """Do two arrays of one size begin in the same place?"""
     return bool(a.ctypes.data == b.ctypes.data)
+
+
+def _run(kernel: Callable[..., None], slope: float, *arrays: Any) -> None:
+    """Call a kernel over contiguous arrays of one shape."""
+    flat = [array.reshape(-1) for array in arrays]
+    size, typed = flat[0].size, flat[0].dtype.type(slope)
+    if size <= FEW:
+        kernel(0, size, *flat, typed)
+    else:
+        threads.parallel(kernel, size, *flat, typed)
