@@ -45,6 +45,19 @@ def max_pool(first, last, x, out, kernel, stride, pad):
                     _larger(target[low:high], line, offset + low * stride[1], stride[1])
 
 
+@njit(nogil=True, inline="always")
+def _largest(image, top, bottom, left, right):
+    """The flat index of the first largest value of a window, -1 for none."""
+    best = image.dtype.type(LOWEST)
+    index = -1
+    for h in range(top, bottom):
+        for w in range(left, right):
+            value = image[h, w]
+            index = h * image.shape[1] + w if value > best else index
+            best = value if value > best else best
+    return index
+
+
 @njit(cache=True, nogil=True)
 def max_pool_mask(first, last, x, mask, kernel, stride, pad):
     """mask = the flat index of the largest value of each window in its plane, -1 for none."""
@@ -56,15 +69,25 @@ def max_pool_mask(first, last, x, mask, kernel, stride, pad):
             for ow in range(mask.shape[2]):
                 left = ow * stride[1] - pad[1]
                 right, left = min(left + kernel[1], width), max(left, 0)
-                best = x.dtype.type(LOWEST)
-                index = -1
-                for h in range(top, bottom):
-                    for w in range(left, right):
-                        value = x[plane, h, w]
-                        if value > best:
-                            best = value
-                            index = h * width + w
-                mask[plane, oh, ow] = index
+                mask[plane, oh, ow] = _largest(x[plane], top, bottom, left, right)
+
+
+@njit(cache=True, nogil=True)
+def max_pool_backward(first, last, x, grad_out, grad_x, kernel, stride, pad):
+    """grad_x = 0, then each gradient added to the largest value of its window."""
+    height, width = x.shape[1:]
+    for plane in range(first, last):
+        target = grad_x[plane].reshape(-1)
+        target[:] = 0
+        for oh in range(grad_out.shape[1]):
+            top = oh * stride[0] - pad[0]
+            bottom, top = min(top + kernel[0], height), max(top, 0)
+            for ow in range(grad_out.shape[2]):
+                left = ow * stride[1] - pad[1]
+                right, left = min(left + kernel[1], width), max(left, 0)
+                index = _largest(x[plane], top, bottom, left, right)
+                if index >= 0:
+                    target[index] += grad_out[plane, oh, ow]
 
 
 @njit(cache=True, nogil=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..reference import ReferenceOps
 from ..reference.pooling import Window
 from .threads import parallel
@@ -47,9 +45,9 @@ class CpuPooling(ReferenceOps):
         from . import _pooling_kernels as kernels
 
         if mask is None:
-            mask = np.empty(grad_out.shape, np.int32)
-            self.max_pool_mask(x, mask, window)
-        run(kernels.scatter, grad_x, planes(mask), planes(grad_out), planes(grad_x))
+            run(kernels.max_pool_backward, x, planes(x), planes(grad_out), planes(grad_x), *window)
+        else:
+            run(kernels.scatter, grad_x, planes(mask), planes(grad_out), planes(grad_x))
 
     def ave_pool(self, x: Any, out: Any, window: Window) -> None:
         """See PoolingOps."""
