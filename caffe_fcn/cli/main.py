@@ -18,11 +18,15 @@ from caffe_fcn.errors import CaffeFcnError
 COMMANDS: dict[str, str] = {
     "classify": "classify",
     "detect": "detect",
+    "diff": "diff",
     "draw-net": "draw_net",
+    "edit": "edit",
     "fmt": "fmt",
     "lint": "lint",
     "run": "run",
+    "show": "show",
     "surgery": "surgery",
+    "upgrade": "upgrade",
 }
 
 

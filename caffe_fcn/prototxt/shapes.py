@@ -27,6 +27,7 @@ DATA_PARAMS = {"Data": "data_param", "ImageData": "image_data_param", "WindowDat
                "HDF5Data": "hdf5_data_param"}
 OPAQUE = {"Python": "its code is not run", "HDF5Output": "it writes a file"}
 
+OWN_FILLERS = {"Scale": "scale_param", "PReLU": "prelu_param"}  # types that start from other values than 0
 _CONTEXT = LayerContext()
 
 
@@ -37,7 +38,7 @@ class Sizes(NamedTuple):
     blobs: Mapping[str, Shape] = {}
 
 
-@dataclass
+@dataclass(eq=False)
 class LayerShapes:
     """A layer with the shapes of its blobs; None stands for an unknown one.
 
@@ -171,6 +172,8 @@ class _Builder:
         bare = type(row.param)()
         bare.CopyFrom(row.param)
         strip_fillers(bare)
+        if bare.type in OWN_FILLERS:
+            getattr(bare, OWN_FILLERS[bare.type]).filler.value = 0
         row.layer = layer = create_layer(bare, _CONTEXT)
         check_counts(layer, bottoms, tops)
         layer.setup(bottoms, tops)

@@ -7,7 +7,8 @@ from typing import Any
 
 from ...proto.upgrade.fields import TRANSFORM_FIELDS
 from ..document import Document
-from ..net_document import LayerPart, NetDocument
+from ..modernise import make_current
+from ..net_document import LayerPart
 from .rule import ERROR, WARNING, FileContext, Fix, Note, View, file_rule, solver_rule, view_rule
 
 CURRENT_DATA = {"Data": "data_param", "ImageData": "image_data_param", "WindowData": "window_data_param"}
@@ -35,28 +36,7 @@ def old_input(context: FileContext) -> Iterator[Note]:
     field = next((name for name in ("input", "input_shape", "input_dim") if getattr(raw, name)), None)
     if field:
         fixable = raw.input and not raw.layers and (raw.input_shape or raw.input_dim)
-        yield Note(None, f"'{field}' is old; use a layer of type Input", (field, 0), _make_input if fixable else None)
-
-
-def _make_input(document: NetDocument) -> None:
-    from ...proto.upgrade import upgrade_net
-
-    net = document.message()
-    del net.layer[:]
-    upgrade_net(net, document.file or "the net")
-    for name in ("input", "input_shape", "input_dim"):
-        if document.body.named(name):
-            document.delete(name)
-    text = "\n".join(_input_text(layer) for layer in net.layer)
-    first = next(iter(document.layers()), None)
-    document.insert(text, before=first)
-
-
-def _input_text(layer: Any) -> str:
-    tops = "".join(f'  top: "{name}"\n' for name in layer.top)
-    shapes = " ".join(f"shape {{ {' '.join(f'dim: {size}' for size in shape.dim)} }}"
-                      for shape in layer.input_param.shape)
-    return f'layer {{\n  name: "{layer.name}"\n  type: "Input"\n{tops}  input_param {{ {shapes} }}\n}}'
+        yield Note(None, f"'{field}' is old; use a layer of type Input", (field, 0), make_current if fixable else None)
 
 
 @view_rule("old-normalize", WARNING)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...coord_map import AxisMismatch, UndefinedMap, Window
 from ...coord_map.rules import layer_windows
+from ..fields import places
 from ..heads import classes_of, heads, score_layers
 from ..shapes import LayerShapes, net_shapes
 from .rule import INFO, WARNING, Note, View, view_rule
@@ -73,20 +74,15 @@ def receptive_field(view: View) -> Iterator[Note]:
     """Where an output sees fewer pixels than lie between it and the next one, some pixels of the input are seen by no
     output at all.
     """
-    starts = [row.param.top[0] for row in view.rows if not row.param.bottom and row.param.top]
-    for row in view.of_type(*WINDOWED, "Deconvolution"):
-        for blob in row.param.top:
-            if blob in row.param.bottom:
-                continue
-            for start in starts[:1]:
-                try:
-                    field = view.maps.receptive_field(blob, start)
-                except (KeyError, ValueError):
-                    continue
-                if any(size < stride for size, stride in zip(field.size, field.stride, strict=True)):
-                    yield Note(row, f"'{blob}' sees {field.size[0]} pixels of '{start}', but its outputs are "
-                                    f"{field.stride[0]} apart: pixels between them are never seen")
-                    return  # all layers behind inherit it
+    start = next((row.param.top[0] for row in view.rows if not row.param.bottom and row.param.top), None)
+    found = places(view.layers, start) if start else []
+    for row, place in zip(view.rows, found, strict=False):
+        if place is None or place.size is None or row.param.type not in WINDOWED:
+            continue
+        if any(size < scale for size, scale in zip(place.size, place.scale, strict=True)):
+            yield Note(row, f"'{row.param.top[0]}' sees {place.size[0]} pixels of '{start}', but its outputs are "
+                            f"{place.scale[0]} apart: pixels between them are never seen")
+            return  # all layers behind inherit it
 
 
 @view_rule("class-count", WARNING)

@@ -37,8 +37,8 @@ def unknown_type(view: View) -> Iterator[Note]:
 def blob_before_made(view: View) -> Iterator[Note]:
     """A layer can only read blobs that layers above it make; the order of the file is the order of running."""
     tops = {name: row for row in reversed(view.rows) for name in row.param.top}
+    made: set[str] = set()
     for row in view.rows:
-        made = {name for other in view.rows[: view.rows.index(row)] for name in other.param.top}
         for i, name in enumerate(row.param.bottom):
             if name in made:
                 continue
@@ -48,6 +48,7 @@ def blob_before_made(view: View) -> Iterator[Note]:
                 close = difflib.get_close_matches(name, tops, 1)
                 hint = f"did you mean '{close[0]}'?" if close else "no layer makes it"
             yield Note(row, f"bottom '{name}' is not made by a layer above: {hint} (phase {view.phase})", ("bottom", i))
+        made.update(row.param.top)
 
 
 @view_rule("blob-made-twice", ERROR)

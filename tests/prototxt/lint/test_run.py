@@ -113,7 +113,7 @@ def test_python_layers_are_not_run(tmp_path):
     python = "python_param { module: 'boom' layer: 'X' } }\n"
     file.write_text(f"layer {{ name: 'd' type: 'Python' top: 'd' {python}"
                     f"layer {{ name: 'p' type: 'Python' bottom: 'd' top: 'p' {python}"
-                    "layer { name: 'c' type: 'Convolution' bottom: 'p' top: 'c' convolution_param { num_output: 1 } }\n")
+                    "layer { name: 'c' type: 'Convolution' bottom: 'p' top: 'c' convolution_param { } }\n")
     assert lint_file(file) == []
 
 
