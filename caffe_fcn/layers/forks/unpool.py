@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from ...blob import Blob
 from ...errors import ShapeError
 from ...proto.forks import extended
 from ..base import Blobs, Layer
@@ -52,23 +52,18 @@ class Unpool(Layer):
         if param.HasField("upsample_h"):
             sizes = [param.upsample_h, param.upsample_w]
         top[0].reshape(*shape[:2], *sizes)
-        self._planes = shape[0] * shape[1], shape[2] * shape[3]
         self._size = sizes[0] * sizes[1]
 
-    def mask(self, bottom: Blobs) -> Any:
-        """The places (planes, pixels of the bottom)."""
-        return indices(bottom[1], self._size, self.ops.xp, "mask (flat index in a plane of the top)").reshape(
-            self._planes)
+    def refuse(self, mask: Blob) -> None:
+        """Raise LabelError for the first index of the mask that is outside the plane."""
+        indices(mask, self._size, self.ops.xp, "mask (flat index in a plane of the top)")
 
     def forward(self, bottom: Blobs, top: Blobs) -> None:
         """Put the values in their places."""
-        y = top[0].array
-        y[...] = 0
-        self.ops.xp.put_along_axis(y.reshape(self._planes[0], self._size), self.mask(bottom),
-                                   bottom[0].array.reshape(self._planes), 1)
+        if not self.ops.unpool(bottom[0].array, bottom[1].array, top[0].array):
+            self.refuse(bottom[1])
 
     def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         """Take the gradients from there."""
-        if propagate_down[0]:
-            grad = top[0].grad.reshape(self._planes[0], self._size)
-            bottom[0].grad.reshape(self._planes)[...] = self.ops.xp.take_along_axis(grad, self.mask(bottom), 1)
+        if propagate_down[0] and not self.ops.unpool_backward(top[0].grad, bottom[1].array, bottom[0].grad):
+            self.refuse(bottom[1])

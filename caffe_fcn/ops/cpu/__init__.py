@@ -7,7 +7,8 @@ from .elementwise import CpuElementwise
 from .lrn import CpuLrn
 from .pooling import CpuPooling
 from .softmax import CpuSoftmax
+from .unpooling import CpuUnpooling
 
 
-class CpuOps(CpuConvolution, CpuPooling, CpuLrn, CpuSoftmax, CpuElementwise):
+class CpuOps(CpuConvolution, CpuPooling, CpuUnpooling, CpuLrn, CpuSoftmax, CpuElementwise):
     """The operations that layers use on the CPU; what a kernel does not cover falls to the reference."""

@@ -11,9 +11,10 @@ from .elementwise import ElementwiseOps
 from .lrn import LrnOps
 from .pooling import PoolingOps
 from .softmax import SoftmaxOps
+from .unpooling import UnpoolingOps
 
 
-class ReferenceOps(ConvolutionOps, PoolingOps, LrnOps, SoftmaxOps, ElementwiseOps):
+class ReferenceOps(ConvolutionOps, PoolingOps, UnpoolingOps, LrnOps, SoftmaxOps, ElementwiseOps):
     """All operations. `xp` is the array module (numpy, cupy) for what needs no operation of its own."""
 
     xp: Any = np
