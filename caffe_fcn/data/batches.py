@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from caffe_fcn.errors import LayerError, ShapeError
 from caffe_fcn.memory import check_room
 
 from .records import Record, Records
-from .transform import Transformer
+from .transform import Placement, Transformer
 from .workers import in_threads
 
 
@@ -57,7 +59,12 @@ class ImageBatches:
         if shape != data.shape[1:]:
             data = empty(self._size, *shape)
         in_threads(self._transformer.apply, images, placements, list(data))
-        return [data, np.array(labels, np.float32)][: 1 + self._with_labels]
+        return [data, *self._label_tops(images, labels, placements, data)]
+
+    def _label_tops(self, images: Sequence[np.ndarray], labels: Sequence[Any], placements: Sequence[Placement],
+                    data: np.ndarray) -> list[np.ndarray]:
+        """The tops behind `data`, from what was read and where its windows are."""
+        return [np.array(labels, np.float32)] if self._with_labels else []
 
     def _shape(self, record: Record, image_shape: tuple[int, ...]) -> tuple[int, int, int]:
         try:

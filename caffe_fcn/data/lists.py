@@ -20,6 +20,14 @@ class ImageLine(NamedTuple):
     label: int
 
 
+class PairLine(NamedTuple):
+    """One line of a list of pairs: its place as ``file:line``, the image's name, the name or number of its labels."""
+
+    where: str
+    name: str
+    labels: str
+
+
 def read_text(path: str | os.PathLike[str]) -> str:
     """A text file; bytes that are no UTF-8 are kept, as they may be part of file names.
 
@@ -46,10 +54,29 @@ def image_list(path: str | os.PathLike[str]) -> list[ImageLine]:
             continue
         name, _, label = line.rpartition(" ")
         if not name.strip() or not re.fullmatch(r"[+-]?[0-9]{1,10}", label):
-            shown = ascii(line[:SHOWN] + ("..." if len(line) > SHOWN else ""))
-            raise PrototxtError(f"expected an image and its label, a whole number, with a blank between; got {shown}",
-                                file, number)
+            raise PrototxtError("expected an image and its label, a whole number, with a blank between; got "
+                                f"{_shown(line)}", file, number)
         found.append(ImageLine(f"{file}:{number}", name.rstrip(), int(label)))
+    if not found:
+        raise PrototxtError("lists no images", file)
+    return found
+
+
+def pair_list(path: str | os.PathLike[str], words: int = 2) -> list[PairLine]:
+    """The lines ``name labels`` of a list of pairs, which white space separates; with words=1 the second may lack.
+
+    Empty lines are skipped. Raises PrototxtError with the line for any other, and for a list without images.
+    """
+    file = os.fspath(path)
+    found = []
+    for number, line in enumerate(read_text(file).split("\n"), 1):
+        parts = line.split()
+        if not parts:
+            continue
+        if not words <= len(parts) <= 2:
+            raise PrototxtError("expected an image and its labels with white space between, and none in the names; got "
+                                f"{_shown(line)}", file, number)
+        found.append(PairLine(f"{file}:{number}", *(parts + [""])[:2]))
     if not found:
         raise PrototxtError("lists no images", file)
     return found
@@ -61,3 +88,7 @@ def file_list(path: str | os.PathLike[str]) -> list[str]:
     if not names:
         raise PrototxtError("lists no files", os.fspath(path))
     return names
+
+
+def _shown(line: str) -> str:
+    return ascii(line[:SHOWN] + ("..." if len(line) > SHOWN else ""))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from caffe_fcn.formats.images import read_image, resize
 
 from .lists import ImageLine, image_list
 
+AnyRecord = TypeVar("AnyRecord", bound="Record")
+
 
 class Record(Protocol):
     """One image that is still to be read; `where` names it in errors."""
@@ -23,8 +25,8 @@ class Record(Protocol):
     def where(self) -> str:
         """Source and number of the record."""
 
-    def load(self) -> tuple[np.ndarray, int]:
-        """Read and decode: the image (channels, height, width), uint8 or float32, and its label."""
+    def load(self) -> tuple[np.ndarray, Any]:
+        """Read and decode: the image (channels, height, width), uint8 or float32, and its label or labels."""
 
 
 class Records(Protocol):
@@ -99,37 +101,56 @@ class ImageRecord(NamedTuple):
         return (resize(image, *self.size) if self.size else image), self.line.label
 
 
-class ListRecords:
-    """The images of a list, in its order or shuffled anew for each round.
+def both(param: Any, first: str, second: str) -> tuple[int, int] | None:
+    """The values of two fields, or None if neither is given (or 0). Raises LayerError if only one is."""
+    values = getattr(param, first), getattr(param, second)
+    if bool(values[0]) != bool(values[1]):
+        raise LayerError(f"give '{first}' and '{second}' both or not at all")
+    return values if values[0] else None
 
-    folder     put before each name as it is
-    size       (height, width) to resize to, or None
-    rand_skip  leave out up to this many (exclusive) at the start, drawn
+
+class Rounds(Generic[AnyRecord]):
+    """The records of a list, in its order or shuffled anew for each round.
+
+    rand_skip  leave out up to this many (exclusive) of those from `source` at the start, drawn
     """
 
-    def __init__(self, source: str | os.PathLike[str], folder: str, color: bool, size: tuple[int, int] | None,
-                 shuffle: bool, rand_skip: int, generator: np.random.Generator) -> None:
-        self._lines = image_list(source)
-        self._made = (folder, color, size)
+    def __init__(self, records: Sequence[AnyRecord], source: str | os.PathLike[str], shuffle: bool, rand_skip: int,
+                 generator: np.random.Generator) -> None:
+        self._all = list(records)
         self._shuffle, self._generator = shuffle, generator
-        if rand_skip > len(self._lines):
-            raise LayerError(f"'rand_skip' is {rand_skip}, but '{source}' lists only {len(self._lines)} images")
+        if rand_skip > len(self._all):
+            raise LayerError(f"'rand_skip' is {rand_skip}, but '{source}' lists only {len(self._all)} images")
         self._start_round()
         self._index = int(generator.integers(rand_skip)) if rand_skip else 0
 
     def _start_round(self) -> None:
         self._index = 0
         if self._shuffle:
-            self._generator.shuffle(self._lines)
+            self._generator.shuffle(self._all)
 
-    def first(self) -> ImageRecord:
+    def first(self) -> AnyRecord:
         """See Records."""
-        return ImageRecord(self._lines[self._index], *self._made)
+        return self._all[self._index]
 
-    def next(self) -> ImageRecord:
+    def next(self) -> AnyRecord:
         """See Records."""
         record = self.first()
         self._index += 1
-        if self._index == len(self._lines):
+        if self._index == len(self._all):
             self._start_round()
         return record
+
+
+class ListRecords(Rounds[ImageRecord]):
+    """The images of a list.
+
+    folder                         put before each name as it is
+    size                           (height, width) to resize to, or None
+    shuffle, rand_skip, generator  see Rounds
+    """
+
+    def __init__(self, source: str | os.PathLike[str], folder: str, color: bool, size: tuple[int, int] | None,
+                 shuffle: bool, rand_skip: int, generator: np.random.Generator) -> None:
+        records = [ImageRecord(line, folder, color, size) for line in image_list(source)]
+        super().__init__(records, source, shuffle, rand_skip, generator)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..data.batches import ImageBatches
 from ..data.layer import FeedLayer
-from ..data.records import ListRecords
+from ..data.records import ListRecords, both
 from ..data.transform import Transformer
 from .registry import register
 
@@ -26,8 +26,7 @@ class ImageData(FeedLayer):
         """See FeedLayer."""
         p = self.param.image_data_param
         self.check(p.source, "image_data_param needs 'source', a list of images")
-        self.check(bool(p.new_height) == bool(p.new_width), "give 'new_height' and 'new_width' both or not at all")
-        size = (p.new_height, p.new_width) if p.new_height else None
+        size = both(p, "new_height", "new_width")
         records = ListRecords(p.source, p.root_folder, p.is_color, size, p.shuffle, p.rand_skip, generator)
         return ImageBatches(records, p.batch_size, Transformer(self.param.transform_param, not self.test, generator),
                             with_labels=True)
