@@ -41,6 +41,7 @@ class Net(NetInterface):
     level, stages choose layers by their include and exclude rules
     weights       caffemodel (binary or HDF5) to copy parameters from
     dtype         float32, or float64 for gradient checks
+    dialect       which fork's meaning a type has that forks give several: "hed", "segnet" ... (docs/forks.md)
 
     Raises MissingFileError, PrototxtError (file:line:column), LayerError and its kin (naming the layer).
     """
@@ -54,6 +55,7 @@ class Net(NetInterface):
         stages: Iterable[str] | None = None,
         weights: PathLike | None = None,
         dtype: npt.DTypeLike = np.float32,
+        dialect: str | None = None,
     ) -> None:
         phase, level, stages, weights = _constructor_arguments(args, phase, level, stages, weights)
         if isinstance(network_file, caffe_pb2.NetParameter):
@@ -63,27 +65,30 @@ class Net(NetInterface):
         else:
             file = os.fspath(network_file)
             message = read_net(file)
-        self._build(message, phase, level, stages or (), dtype, file)
+        self._build(message, phase, level, stages or (), dtype, file, dialect)
         if weights is not None:
             self.copy_from(weights)
 
     @classmethod
-    def from_message(cls, message: Any, file: str | None = None, dtype: npt.DTypeLike = np.float32) -> Net:
+    def from_message(
+        cls, message: Any, file: str | None = None, dtype: npt.DTypeLike = np.float32, dialect: str | None = None
+    ) -> Net:
         """Build a net whose NetParameter says its own `state`, as those of solvers do.
 
-        `file`, which it came from, is named in errors. Raises LayerError and its kin.
+        `file`, which it came from, is named in errors; `dialect` as for Net. Raises LayerError and its kin.
         """
         bare = type(message)()
         bare.CopyFrom(message)
         bare.ClearField("state")
         net, state = cls.__new__(cls), message.state
-        net._build(bare, state.phase, state.level, state.stage, dtype, file)
+        net._build(bare, state.phase, state.level, state.stage, dtype, file, dialect)
         return net
 
     def _build(
-        self, message: Any, phase: int, level: int, stages: Iterable[str], dtype: npt.DTypeLike, file: str | None
+        self, message: Any, phase: int, level: int, stages: Iterable[str], dtype: npt.DTypeLike, file: str | None,
+        dialect: str | None,
     ) -> None:
-        self._wiring = build_wiring(message, phase, level, stages, dtype, file)
+        self._wiring = build_wiring(message, phase, level, stages, dtype, file, dialect)
         self._file = file
         self._phase = phase
         self.copied: CopyReport | None = None

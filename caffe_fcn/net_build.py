@@ -15,6 +15,7 @@ from .blob import Blob
 from .errors import BlobMemoryError, LayerError, ShapeError
 from .graph import filter_net, insert_splits, with_state
 from .layers.base import Layer, LayerContext, check_counts
+from .layers.forks.dialects import make_explicit
 from .layers.registry import create_layer
 from .params import Params
 
@@ -223,16 +224,17 @@ def _load_stored_blobs(layer: Layer, param: Any) -> None:
 
 def build_wiring(
     net: Any, phase: int, level: int = 0, stages: Iterable[str] = (), dtype: npt.DTypeLike = np.float32,
-    file: str | None = None,
+    file: str | None = None, dialect: str | None = None,
 ) -> Wiring:
     """Filter a NetParameter (already upgraded) by its state, insert splits, build the layers.
 
-    `file`, the prototxt it came from, is named in errors; Python layers are searched beside it.
+    `file`, the prototxt it came from, is named in errors; Python layers are searched beside it. `dialect`: see Net.
     """
     folder = Path(file).resolve().parent if file else None
     try:
-        full = insert_splits(filter_net(with_state(net, phase, level, stages)))
-        return Wiring(full, LayerContext(folder, np.dtype(dtype)))
+        filtered = filter_net(with_state(net, phase, level, stages))
+        make_explicit(filtered, dialect)
+        return Wiring(insert_splits(filtered), LayerContext(folder, np.dtype(dtype)))
     except LayerError as error:
         if file:
             error.message = f"{error.message} [in {file}]"

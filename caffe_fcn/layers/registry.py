@@ -24,11 +24,13 @@ BUILT_IN: tuple[str, ...] = (
 )
 # Types of well-known forks, and the module in forks/ that holds them; a user may register another class instead.
 FORKS: dict[str, str] = {
-    "Axpy": "axpy", "BN": "bn", "ClassBalancedSigmoidCrossEntropyLoss": "class_balanced_sigmoid_cross_entropy_loss",
-    "ConvolutionDepthwise": "depthwise_convolution", "DepthwiseConvolution": "depthwise_convolution",
-    "DetectionOutput": "detection_output", "Interp": "interp", "Normalize": "normalize", "Permute": "permute",
-    "PriorBox": "prior_box", "ReLU6": "relu6", "SegAccuracy": "seg_accuracy", "ShuffleChannel": "shuffle_channel",
-    "Upsample": "upsample",
+    "AutoCrop": "auto_crop", "Axpy": "axpy", "BN": "bn",
+    "ClassBalancedSigmoidCrossEntropyLoss": "class_balanced_sigmoid_cross_entropy_loss",
+    "ConvolutionDepthwise": "depthwise_convolution", "DenseImageData": "dense_image_data",
+    "DepthwiseConvolution": "depthwise_convolution", "DetectionOutput": "detection_output",
+    "ImageLabelmapData": "image_labelmap_data", "ImageSegData": "image_seg_data", "Interp": "interp",
+    "Normalize": "normalize", "Permute": "permute", "PriorBox": "prior_box", "ReLU6": "relu6",
+    "SegAccuracy": "seg_accuracy", "ShuffleChannel": "shuffle_channel", "Upsample": "upsample",
 }
 _registered: dict[str, type[Layer]] = {}
 
@@ -61,6 +63,11 @@ def register(type_name: str) -> Callable[[type[Layer]], type[Layer]]:
     return add
 
 
+def is_users_own(type_name: str) -> bool:
+    """Did a user register a class of their own for this type?"""
+    return type_name in _registered and not _registered[type_name].__module__.startswith(f"{__package__}.")
+
+
 def layer_class(type_name: str) -> type[Layer]:
     """The class of a layer type.
 
@@ -71,13 +78,23 @@ def layer_class(type_name: str) -> type[Layer]:
     elif type_name not in _registered and type_name in FORKS:
         importlib.import_module(f"{__package__}.forks.{FORKS[type_name]}")
     if type_name not in _registered:
-        known = [*layer_type_list(), *FORKS]
-        close = [name for name in known if name.lower() == type_name.lower()]
-        close = close or difflib.get_close_matches(type_name, known, 3, 0.6)
-        hint = f"; did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
-        raise UnknownLayerError(f"unknown layer type '{type_name}'{hint} (add a type of your own with "
-                                "@caffe_fcn.register)")
+        raise _unknown(type_name)
     return _registered[type_name]
+
+
+def _unknown(type_name: str) -> UnknownLayerError:
+    from .forks.elsewhere import forks_with
+
+    known, forks = [*layer_type_list(), *FORKS], forks_with(type_name)
+    close = [name for name in known if name.lower() == type_name.lower()]
+    close = close or difflib.get_close_matches(type_name, known, 3, 0.6)
+    hint = ""
+    if forks:
+        hint = f", which this package does not have; the Caffe of {forks} has it"
+    elif close:
+        hint = f"; did you mean {' or '.join(repr(name) for name in close)}?"
+    return UnknownLayerError(f"unknown layer type '{type_name}'{hint} (add a type of your own: a class derived from "
+                             f"caffe_fcn.Layer, with @caffe_fcn.register(\"{type_name}\") above it; see docs/forks.md)")
 
 
 def create_layer(param: Any, context: LayerContext) -> Layer:

@@ -54,9 +54,9 @@ class Solver:
             check_snapshot_folder(source)
         if source.param.random_seed >= 0:
             mode.set_random_seed(source.param.random_seed)
-        self._net = build_train_net(source)
+        self._net = build_train_net(source, self.options.dialect)
         check_regularization(source, self._net._wiring.params.decay_mults)
-        self._test_nets = build_test_nets(source)
+        self._test_nets = build_test_nets(source, self.options.dialect)
         self._iter = 0
         self._rate = LearningRate(source.param)
         self._callbacks: list[tuple[Callable[[], Any], Callable[[], Any]]] = []

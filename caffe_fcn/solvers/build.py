@@ -22,16 +22,16 @@ class _NetSource(NamedTuple):
     file: str | None
 
 
-def build_train_net(source: SolverSource) -> Net:
+def build_train_net(source: SolverSource, dialect: str | None = None) -> Net:
     """Build the net to train and load the `weights` of the solver.
 
-    Its state is that of phase TRAIN, overlaid by the net's own `state`, overlaid by `train_state`.
+    Its state is that of phase TRAIN, overlaid by the net's own `state`, overlaid by `train_state`. `dialect`: see Net.
     """
     field = next(field for field in TRAIN_NET_FIELDS if source.param.HasField(field))
-    return _build(source, _net_source(source, field), caffe_pb2.TRAIN, source.param.train_state)
+    return _build(source, _net_source(source, field), caffe_pb2.TRAIN, source.param.train_state, dialect)
 
 
-def build_test_nets(source: SolverSource) -> list[Net]:
+def build_test_nets(source: SolverSource, dialect: str | None = None) -> list[Net]:
     """Build the test nets: those of `test_net_param`, those of `test_net`, then `net` for what `test_iter` is left."""
     param = source.param
     sources = [_net_source(source, "test_net_param", i) for i in range(len(param.test_net_param))]
@@ -40,7 +40,7 @@ def build_test_nets(source: SolverSource) -> list[Net]:
     if lack:
         sources += [_net_source(source, "net_param" if param.HasField("net_param") else "net")] * lack
     states = list(param.test_state) or [caffe_pb2.NetState()] * len(sources)
-    return [_build(source, net, caffe_pb2.TEST, state) for net, state in zip(sources, states, strict=True)]
+    return [_build(source, net, caffe_pb2.TEST, state, dialect) for net, state in zip(sources, states, strict=True)]
 
 
 def _net_source(source: SolverSource, field: str, index: int | None = None) -> _NetSource:
@@ -63,14 +63,14 @@ def _read_net(source: SolverSource, name: str, path: tuple[Any, ...]) -> Any:
                            f"{beside_hint(name, source.file)}", name)
 
 
-def _build(source: SolverSource, net: _NetSource, phase: int, overlay: Any) -> Net:
+def _build(source: SolverSource, net: _NetSource, phase: int, overlay: Any, dialect: str | None) -> Net:
     message = caffe_pb2.NetParameter()
     message.CopyFrom(net.message)
     message.state.Clear()
     message.state.phase = phase
     message.state.MergeFrom(net.message.state)
     message.state.MergeFrom(overlay)
-    result = Net.from_message(message, net.file)
+    result = Net.from_message(message, net.file, dialect=dialect)
     _load_weights(source, result)
     return result
 

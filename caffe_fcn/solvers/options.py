@@ -16,12 +16,14 @@ class SolverOptions:
                    than ever, write ``<snapshot_prefix>_best.caffemodel``
     run_state      write ``.runstate`` beside each ``.solverstate``: random numbers and data positions, so that a
                    resumed run gives the same bits as one that was not interrupted
+    dialect        of the nets, see Net
     """
 
     stop_on_nan: bool = False
     snapshot_keep: int | None = None
     keep_best: str | None = None
     run_state: bool = False
+    dialect: str | None = None
 
     def __post_init__(self) -> None:
         if self.snapshot_keep is not None and self.snapshot_keep < 1:

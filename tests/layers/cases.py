@@ -257,8 +257,9 @@ FORK_CASES = (
     Case("Upsample", "upsample_param { upsample_h: 5 upsample_w: 5 }", masked, lambda d: [(d.n, d.c, 5, 5)], moved=[0]),
 )
 
-# Types that read or write files or arrays of the user: tested with their sources.
-WITH_SOURCES = ("Data", "HDF5Data", "HDF5Output", "ImageData", "MemoryData", "WindowData")
+# Types that read or write files or arrays of the user, or need the net around them: tested with these.
+WITH_SOURCES = ("AutoCrop", "Data", "DenseImageData", "HDF5Data", "HDF5Output", "ImageData", "ImageLabelmapData",
+                "ImageSegData", "MemoryData", "WindowData")
 
 # How many bottoms and tops each type takes: "2", "1-2", "1+", "=" (as many tops as bottoms), "any".
 COUNTS = {
@@ -281,6 +282,7 @@ COUNTS = {
     # forks
     **dict.fromkeys(("Interp", "Normalize", "Permute", "ReLU6", "ShuffleChannel"), ("1", "1")),
     **dict.fromkeys(("ConvolutionDepthwise", "DepthwiseConvolution"), ("1+", "=")),
-    **dict.fromkeys(("ClassBalancedSigmoidCrossEntropyLoss", "PriorBox", "SegAccuracy"), ("2", "1")),
+    **dict.fromkeys(("DenseImageData", "ImageLabelmapData"), ("0", "2")), "ImageSegData": ("0", "2-3"),
+    **dict.fromkeys(("AutoCrop", "ClassBalancedSigmoidCrossEntropyLoss", "PriorBox", "SegAccuracy"), ("2", "1")),
     "Axpy": ("3", "1"), "BN": ("1", "1-3"), "DetectionOutput": ("3-4", "1"), "Upsample": ("1-2", "1"),
 }

@@ -31,13 +31,16 @@ class BN(Layer):
 
     @classmethod
     def create(cls, param: Any, context: LayerContext) -> Layer:
-        """Choose by the fields of bn_param, or by the number of param specs."""
+        """Choose by the fields of bn_param, or else by the number of stored blobs or of param specs."""
         given = {field.name for field, _ in extended(param).bn_param.ListFields()}
-        segnet, pspnet = bool(given & SEGNET), bool(given & PSPNET) or (not given and len(param.param) == 4)
+        count = 0 if given else len(param.blobs) or len(param.param)
+        segnet, pspnet = bool(given & SEGNET), bool(given & PSPNET) or count in (3, 4)
+        segnet |= not given and len(param.blobs) == 2
         if segnet == pspnet:
             raise LayerError(f"'BN' has other blobs in SegNet's Caffe (its bn_param has {sorted(SEGNET)}) than in "
                              f"PSPNet's ({sorted(PSPNET)}); say which by giving one of these fields, e.g. "
-                             f"bn_param {{ bn_mode: LEARN }} or bn_param {{ frozen: false }}; got {sorted(given)}")
+                             f"bn_param {{ bn_mode: LEARN }} or bn_param {{ frozen: false }}, or by building the net "
+                             f"with dialect='segnet' or 'pspnet'; got {sorted(given)}")
         from .pspnet_bn import PspNetBN
         from .segnet_bn import SegNetBN
 

@@ -31,7 +31,7 @@ class Normalize(Layer):
         """Make the scale."""
         given = extended(self.param)
         self.check(given.HasField("norm_param"), "means different things in different forks: give norm_param { } (may "
-                                                 "be empty) for that of SSD")
+                                                 "be empty), or build the net with dialect='ssd', for that of SSD")
         param = self.given = given.norm_param
         if bottom[0].ndim < 2:
             raise ShapeError(f"needs a bottom (N, C, ...), got {bottom[0].shape}")
