@@ -111,6 +111,7 @@ def takes(shape, outputs, dtype=np.float32, **fields):
 
 def test_where_it_is_taken():
     assert takes((1, 64, 32, 32), 64) is winograd
+    assert takes((1, 64, 32, 32), 2) is winograd
     assert takes((1, 64, 32, 32), 64, engine="CUDNN") is winograd
     assert takes((1, 64, 32, 32), 64, engine="CAFFE") is blocked  # the sums of the original
     assert takes((1, 64, 32, 32), 64, dtype=np.float64) is blocked

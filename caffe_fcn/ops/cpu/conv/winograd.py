@@ -17,14 +17,14 @@ from .. import threads
 
 BLOCK = 2 << 20  # bytes of transformed values that are aimed at, per thread, unless the transformed weight has more
 SHARED = 8 << 20  # bytes of transformed values for a weight's gradient, unless that has half as many
-CHANNELS = 16  # of input and of output, at least
-TILES = 16  # at least; for fewer the transform of the weight does not pay
+CHANNELS = 4  # of the input at least; fewer are few products per transform
+TILES = 16  # at least; for fewer the transform of the weight may take longer than it saves
 
 
 def fits(x: tuple[int, ...], out: tuple[int, ...], geometry: Geometry) -> bool:
     """Is it a 3x3 kernel with stride 1 that has work enough?"""
     return (geometry.kernel == (3, 3) and geometry.stride == (1, 1) and geometry.dilation == (1, 1)
-            and geometry.group == 1 and min(x[1], out[1]) >= CHANNELS and x[0] * math.prod(_tiles(out)) >= TILES)
+            and geometry.group == 1 and x[1] >= CHANNELS and x[0] * math.prod(_tiles(out)) >= TILES)
 
 
 def _tiles(out: tuple[int, ...]) -> tuple[int, int]:
