@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     unknown = [name for name in args.ignore + args.only if name not in all_rules()]
     if unknown:
         parser.error(f"there is no rule '{unknown[0]}'; --list lists them")
-    options = Options(parse_sizes(args.size), tuple(args.stage), args.memory_limit, args.time_limit, args.gflops)
+    options = Options(parse_sizes(args.size), tuple(args.stage), args.dialect, args.memory_limit, args.time_limit,
+                      args.gflops)
     findings: list[Finding] = []
     for file in args.files:
         if args.fix:
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--fix", action="store_true", help="write the files with all safe fixes, then check them")
     add("--size", action="append", default=[], help="size of the input: HEIGHTxWIDTH, or BLOB=NxCxHxW (repeatable)")
     add("--stage", action="append", default=[], help="a stage that is on (repeatable)")
+    add("--dialect", help="whose Caffe the nets are for, where types mean several things (docs/forks.md)")
     add("--format", choices=["text", *FORMATS], default="text", help="of the report")
     add("--ignore", action="append", default=[], metavar="RULE", help="leave a rule out (repeatable)")
     add("--only", action="append", default=[], metavar="RULE", help="only this rule (repeatable)")

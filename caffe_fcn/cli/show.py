@@ -25,10 +25,12 @@ def main(argv: Sequence[str] | None = None) -> int:
                         help="size of the input: HEIGHTxWIDTH, or BLOB=NxCxHxW (repeatable)")
     parser.add_argument("--phase", choices=PHASES, default="TEST", help="which layers (default %(default)s)")
     parser.add_argument("--stage", action="append", default=[], help="a stage that is on (repeatable)")
+    parser.add_argument("--dialect", help="whose Caffe the net is for, where types mean several things (docs/forks.md)")
     parser.add_argument("--weights", metavar="FILE", help="add statistics of each blob of a weight file")
     parser.add_argument("--format", choices=["text", "markdown", "json"], default="text")
     args = parser.parse_args(argv)
-    summary = summarise(read_net(args.net), PHASES[args.phase], parse_sizes(args.size), args.stage)
+    summary = summarise(read_net(args.net), PHASES[args.phase], parse_sizes(args.size), args.stage,
+                        dialect=args.dialect)
     stats = weight_stats(args.weights) if args.weights else []
     print(_json(summary, stats) if args.format == "json" else _text(summary, stats, args.format == "markdown"))
     return int(any(row.problem and None in row.shapes and row.type != "Python" for row in summary.rows))

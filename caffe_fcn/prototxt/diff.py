@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..proto import forks
 from ..proto.printer import to_text
 from ..proto.schema import is_repeated
 
@@ -139,6 +140,7 @@ def _value_changes(mine: dict[str, str], theirs: dict[str, str]) -> Iterator[str
 def _leaves(message: Any, without: Sequence[str] = (), prefix: str = "") -> dict[str, str]:
     """Every value that is not the default, as text, by its path."""
     found: dict[str, str] = {}
+    message = forks.extended(message) if forks.has_fork_fields(message) else message
     for field, value in message.ListFields():
         if field.name in without:
             continue

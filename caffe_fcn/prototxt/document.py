@@ -11,6 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from ..errors import MissingFileError, NetError, PrototxtError
 from ..formats.atomic import atomic_write
+from ..proto import caffe_pb2, forks
 from ..proto import text as proto_text
 from ..proto.schema import is_repeated
 from .cst import Block, Body, Field, ListValue, Node, Scalar, build
@@ -31,9 +32,8 @@ class Part:
         self.document, self.body = document, body
 
     def message(self) -> Any:
-        """What the text says, as a protobuf message."""
-        message = GetMessageClass(self.body.descriptor)()
-        return proto_text.parse(str(self.body), message, self.document.file)
+        """What the text says, as a message of caffe_pb2 (fields of forks are in it as everywhere)."""
+        return proto_text.parse(str(self.body), _class(self.body.descriptor)(), self.document.file)
 
     def get(self, path: str, default: Any = None) -> Any:
         """The value at a path, or `default` where nothing is written; see `values.parse_path` for paths.
@@ -48,7 +48,7 @@ class Part:
             if body is None:
                 return default
         field = body.field_type(last.name)  # type: ignore[union-attr] # mypy loses the loop's narrowing
-        message = Part(self.document, body).message()  # type: ignore[arg-type]
+        message = proto_text.parse(str(body), GetMessageClass(body.descriptor)())  # type: ignore[union-attr]
         if is_repeated(field):
             values = [_plain(field, value) for value in getattr(message, field.name)]
             if last.key is None:
@@ -98,7 +98,7 @@ class Document(Part):
     def __init__(self, text: str, message_class: Any, file: str | None = None) -> None:
         self.file, self.message_class = file, message_class
         proto_text.parse(text, message_class(), file)
-        super().__init__(self, build(text, message_class.DESCRIPTOR))
+        super().__init__(self, build(text, forks.message_class(message_class.DESCRIPTOR.name).DESCRIPTOR))
         self._depth = 0
 
     def __str__(self) -> str:
@@ -162,7 +162,15 @@ def _state(node: Node) -> dict[str, Any]:
 
 
 def _plain(field: Any, value: Any) -> Any:
+    """A value as users get it: names of enums, messages of caffe_pb2."""
+    if field.message_type is not None:
+        return _class(field.message_type).FromString(value.SerializePartialToString())
     return field.enum_type.values_by_number[value].name if field.enum_type is not None else value
+
+
+def _class(descriptor: Any) -> Any:
+    """The class in caffe_pb2 of a message, which the joined schema of the tree describes; that schema's for forks'."""
+    return getattr(caffe_pb2, descriptor.name, None) or GetMessageClass(descriptor)
 
 
 def _index(body: Body, step: Step) -> int:

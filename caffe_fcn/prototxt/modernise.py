@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..errors import NetError, PrototxtError
-from ..proto import caffe_pb2
+from ..proto import caffe_pb2, forks
 from ..proto.printer import to_text
 from ..proto.upgrade import upgrade_net, upgrade_solver
 from ..proto.upgrade.v1 import PARAM_LISTS
@@ -95,8 +95,8 @@ def _edit_layer(part: LayerPart, wanted: Any) -> None:
 
 def _make_current(part: LayerPart, kind: str) -> None:
     """Turn a V1 block into a current one of this type, without its lists of parameter properties."""
-    fields = caffe_pb2.LayerParameter.DESCRIPTOR.fields_by_name
-    part.field.name, part.body.descriptor = "layer", caffe_pb2.LayerParameter.DESCRIPTOR
+    part.field.name, part.body.descriptor = "layer", forks.message_class("LayerParameter").DESCRIPTOR
+    fields = part.body.descriptor.fields_by_name
     for field in list(part.body.fields):
         if field.name not in fields or field.name in PARAM_LISTS:
             part.body.remove(field)

@@ -12,7 +12,7 @@ from ..errors import CaffeFcnError, LayerError, NetError
 from ..proto import caffe_pb2
 from ..proto.printer import to_text
 from ..proto.upgrade import upgrade_net
-from .cst import Block, Body, Field, build
+from .cst import Block, Body, Field
 from .document import Document, Part, eval_string
 from .shapes import net_shapes
 
@@ -235,4 +235,4 @@ def _layer_field(layer: Any) -> Field:
         raise NetError(f"the text of the layer cannot be read: {error}") from None
     if [field.name for field in fields] != ["layer"] or len(fields[0].values) != 1:
         raise NetError("the text must be of one layer: layer { name: ... }")
-    return build(layer.strip(), caffe_pb2.NetParameter.DESCRIPTOR).fields[0]
+    return fields[0]

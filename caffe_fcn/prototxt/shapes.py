@@ -6,6 +6,7 @@ unknown and all others are still shaped. Nothing large is allocated: fillers are
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,17 +15,20 @@ from ..blob import Blob
 from ..errors import CaffeFcnError, LayerError, PrototxtError
 from ..graph import filter_net, with_state
 from ..layers.base import Layer, LayerContext, check_counts
+from ..layers.forks.dialects import make_explicit
 from ..layers.registry import create_layer, layer_class
 from ..net_build import AUTOMATIC, named
-from ..proto import caffe_pb2
+from ..proto import caffe_pb2, forks
 from ..proto.schema import is_repeated
 
 Shape = tuple[int, ...]
 
 DEFAULT_SIZE = (500, 500)  # rows and columns of images that nothing tells the size of
-# Types that read or write files, or run a user's code, when they are set up.
-DATA_PARAMS = {"Data": "data_param", "ImageData": "image_data_param", "WindowData": "window_data_param",
-               "HDF5Data": "hdf5_data_param"}
+DATA_PARAMS = {"Data": "data_param", "WindowData": "window_data_param", "HDF5Data": "hdf5_data_param",
+               "DenseImageData": "dense_image_data_param"}  # of other types: image_data_param
+IMAGE_LABELS = frozenset(("Data", "ImageData", "WindowData"))  # types with one label for each image
+TELLS_SHAPE = frozenset(("DummyData", "Input", "MemoryData", "Parameter"))  # inputs that need no file
+# Types that run a user's code or write files.
 OPAQUE = {"Python": "its code is not run", "HDF5Output": "it writes a file"}
 
 OWN_FILLERS = {"Scale": "scale_param", "PReLU": "prelu_param"}  # types that start from other values than 0
@@ -78,15 +82,25 @@ class NetShapes:
 
 
 def net_shapes(
-    net: Any, phase: int, sizes: Sizes | None = None, level: int = 0, stages: Iterable[str] = ()
+    net: Any, phase: int, sizes: Sizes | None = None, level: int = 0, stages: Iterable[str] = (),
+    dialect: str | None = None,
 ) -> NetShapes:
-    """Shape a NetParameter (already upgraded) for a phase. Raises LayerError for include with exclude rules."""
+    """Shape a NetParameter (already upgraded) for a phase; `dialect` as for Net.
+
+    Raises LayerError for include with exclude rules, NetError for an unknown dialect.
+    """
     full = with_state(net, phase, level, stages)
-    builder, index = _Builder(phase, sizes or Sizes()), -1
-    for param in filter_net(full).layer:
-        index += 1
+    kept = filter_net(full)
+    indices: list[int] = []
+    for param in kept.layer:
+        index = indices[-1] + 1 if indices else 0
         while full.layer[index] != param:
             index += 1
+        indices.append(index)
+    with contextlib.suppress(LayerError):  # the layer that it is about is refused when its turn comes
+        make_explicit(kept, dialect)
+    builder = _Builder(phase, sizes or Sizes())
+    for index, param in zip(indices, kept.layer, strict=True):
         builder.add(index, param)
     return builder.result
 
@@ -143,7 +157,7 @@ class _Builder:
     def fill(self, row: LayerShapes, param: Any) -> None:
         """Find the shapes of a layer's tops."""
         kind = layer_class(param.type)
-        if not param.bottom and (param.type in DATA_PARAMS or param.type in OPAQUE):
+        if not param.bottom and param.type not in TELLS_SHAPE:
             self.place(row, self.data_shapes(param))
             return
         row.opaque = OPAQUE.get(param.type, "")
@@ -210,14 +224,15 @@ class _Builder:
 
     def data_shapes(self, param: Any) -> list[Shape]:
         """A guess at what a data layer will give, from its fields."""
-        data = getattr(param, DATA_PARAMS.get(param.type, "data_param"))
+        data = getattr(forks.extended(param), DATA_PARAMS.get(param.type, "image_data_param"))
         count = max(getattr(data, "batch_size", 0), 1)
         crop = param.transform_param.crop_size or getattr(data, "crop_size", 0)
-        fixed = (crop, crop) if crop else (getattr(data, "new_height", 0), getattr(data, "new_width", 0))
-        rows, columns = self.sizes.image or (fixed if all(fixed) else DEFAULT_SIZE)
+        known = [(crop, crop)] + [tuple(getattr(data, f"{word}_{side}", 0) for side in ("height", "width"))
+                                  for word in ("crop", "new")]
+        rows, columns = self.sizes.image or next((pair for pair in known if all(pair)), DEFAULT_SIZE)
         gray = param.transform_param.force_gray or not getattr(data, "is_color", True)
         images: Shape = (count, 1 if gray else 3, rows, columns)
-        label: Shape = (count, 1, rows, columns) if param.type in ("Python", "HDF5Data") else (count,)
+        label: Shape = (count,) if param.type in IMAGE_LABELS else (count, 1, rows, columns)
         return [images, *[label] * (len(param.top) - 1)][: len(param.top)]
 
     def place(self, row: LayerShapes, shapes: Sequence[Shape]) -> None:
@@ -234,6 +249,15 @@ class _Builder:
         """The tops of this layer are not known any more."""
         for name in param.top:
             self.known.pop(name, None)
+
+
+def without_rules(layers: Iterable[Any]) -> Any:
+    """A net of these layers, all of which belong to it."""
+    net = caffe_pb2.NetParameter(layer=layers)
+    for layer in net.layer:
+        layer.ClearField("include")
+        layer.ClearField("exclude")
+    return net
 
 
 def strip_fillers(message: Any) -> None:

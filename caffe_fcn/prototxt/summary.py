@@ -8,10 +8,9 @@ from typing import Any
 
 from ..coord_map import CoordMaps
 from ..coord_map.rules import layer_windows
-from ..graph import filter_net, with_state
 from .cost import Cost, layer_cost, net_cost, pass_bytes
 from .fields import Place, exact, places
-from .shapes import LayerShapes, Shape, Sizes, net_shapes
+from .shapes import LayerShapes, Shape, Sizes, net_shapes, without_rules
 
 UNKNOWN = "?"
 
@@ -71,18 +70,15 @@ class Summary:
 
 
 def summarise(
-    net: Any, phase: int = 1, sizes: Sizes | None = None, stages: Iterable[str] = (), level: int = 0
+    net: Any, phase: int = 1, sizes: Sizes | None = None, stages: Iterable[str] = (), level: int = 0,
+    dialect: str | None = None,
 ) -> Summary:
     """Summarise a NetParameter (already upgraded). Raises LayerError for include with exclude rules."""
-    stages = tuple(stages)
-    shapes = net_shapes(net, phase, sizes, level, stages)
-    kept = filter_net(with_state(net, phase, level, stages))
-    for layer in kept.layer:
-        layer.ClearField("include")
-        layer.ClearField("exclude")
-    maps = CoordMaps(kept, phase)
+    shapes = net_shapes(net, phase, sizes, level, stages, dialect)
+    layers = [row.param for row in shapes.layers]
+    maps = CoordMaps(without_rules(layers), phase)
     source = next((row.param.top[0] for row in shapes.layers if not row.param.bottom and row.param.top), None)
-    found = places(kept.layer, source) if source else [None] * len(shapes.layers)
+    found = places(layers, source) if source else [None] * len(shapes.layers)
     rows = tuple(_row(row, _place(row, place, maps, source)) for row, place in zip(shapes.layers, found, strict=True))
     return Summary(net.name, rows, net_cost(shapes), pass_bytes(shapes, False), pass_bytes(shapes, True))
 

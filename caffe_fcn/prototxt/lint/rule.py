@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ...coord_map import CoordMaps
 from ...layers.registry import layer_class
 from ..net_document import LayerPart, NetDocument
-from ..shapes import LayerShapes, NetShapes, Sizes
+from ..shapes import LayerShapes, NetShapes, Sizes, without_rules
 
 Fix = Callable[[Any], None]  # changes a LayerPart, or the Document for a note without a layer
 Path = tuple[Any, ...]
@@ -23,6 +23,7 @@ class Options(NamedTuple):
 
     sizes: Sizes = Sizes()
     stages: tuple[str, ...] = ()
+    dialect: str | None = None  # as for Net
     memory_limit: float = 16.0  # GiB for a pass
     time_limit: float = 60.0  # seconds for a pass
     gflops: float = 100.0  # of the machine that the net shall run on, per second
@@ -104,13 +105,7 @@ class View:
     @cached_property
     def maps(self) -> CoordMaps:
         """Coordinate maps of the layers."""
-        bare = type(self.net)()
-        for layer in self.layers:
-            copy = bare.layer.add()
-            copy.CopyFrom(layer)
-            copy.ClearField("include")
-            copy.ClearField("exclude")
-        return CoordMaps(bare, self.shapes.phase)
+        return CoordMaps(without_rules(self.layers), self.shapes.phase)
 
     @property
     def phase(self) -> str:

@@ -104,7 +104,8 @@ def _context(document: NetDocument, raw: Any, options: Options, solver: Any) -> 
         return context  # has a rule of its own; no phase can be told
     has_phases = any(layer.include or layer.exclude for layer in net.layer)
     for phase in (0, 1):
-        view = View(net, net_shapes(net, phase, options.sizes, stages=options.stages), options, solver)
+        shapes = net_shapes(net, phase, options.sizes, stages=options.stages, dialect=options.dialect)
+        view = View(net, shapes, options, solver)
         if has_phases or (phase == 0) == view.has_loss:
             views.append(view)
     return context

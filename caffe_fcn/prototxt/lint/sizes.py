@@ -65,7 +65,8 @@ def _builds_with_less(view: View, row: LayerShapes) -> bool:
         param.ClearField(field)
     param.pad.append(_windows(row)[0][0].size // 2)
     before = {other.index for other in view.shapes.errors}
-    after = net_shapes(net, view.shapes.phase, view.options.sizes, stages=view.options.stages)
+    options = view.options
+    after = net_shapes(net, view.shapes.phase, options.sizes, stages=options.stages, dialect=options.dialect)
     return all(other.param.type == "Crop" for other in after.errors if other.index not in before)
 
 
