@@ -24,6 +24,7 @@ EXTRAS = {
     "lmdb": ["lmdb>=1.4"],
     "leveldb": ["plyvel>=1.5; sys_platform != 'win32' and python_version < '3.13'"],  # no wheels for later ones
     "plot": ["matplotlib>=3.7"],
+    "bench": ["torch>=2.1", "opencv-python-headless>=4.5,<5"],  # what tests of layers of forks compare with, too
     "gpu": ["cupy-cuda12x>=13", "nvidia-cudnn-frontend>=1.5"],
 }
 EXTRAS["test"] = [

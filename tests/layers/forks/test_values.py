@@ -1,13 +1,14 @@
-"""Layer types of forks: values against their definitions, which fork is meant, errors."""
+"""Layer types of forks: values against their definitions in NumPy, computed by hand or otherwise; errors."""
 
 import numpy as np
 import pytest
 
 import caffe
-from caffe_fcn import register
+from caffe_fcn import ops, register
 from caffe_fcn.errors import LabelError, LayerError, ShapeError, UnknownLayerError
 from caffe_fcn.layers import registry
 from caffe_fcn.layers.base import Layer
+from caffe_fcn.ops.reference import ReferenceOps
 from caffe_fcn.proto import caffe_pb2
 from caffe_fcn.proto.text import parse
 from tests.layers.cases import MASK
@@ -85,9 +86,24 @@ def test_unpool_undoes_a_pooling():
     close(run.y.reshape(-1), wanted)
 
 
-def test_unpool_mask_beyond_the_top():
-    with pytest.raises(LabelError, match=r"mask .* at \(0, 0, 0, 1\) is 99"):
-        run_layer("type: 'Upsample'", [np.ones((1, 1, 1, 2)), np.array([[[[0.0, 99]]]])])
+@pytest.mark.parametrize("operations", [ops.current(), ReferenceOps()])
+@pytest.mark.parametrize("index", [99, 16, -1, np.nan, np.inf])
+def test_unpool_mask_beyond_the_top(operations, index):
+    values, mask, diff = np.ones((1, 1, 2, 2)), np.array([[[[0, index], [0, 0]]]]), np.ones((1, 1, 4, 4))
+    with ops.using(operations):
+        with pytest.raises(LabelError, match=rf"mask .* at \(0, 0, 0, 1\) is {index:g}"):
+            run_layer("type: 'Upsample'", [values, mask])
+        run = run_layer("type: 'Upsample'", [values, 0 * values], top_diffs=[diff])
+        run.bottom[1].data[...] = mask
+        with pytest.raises(LabelError, match="mask"):
+            run.layer.backward(run.top, [True, False], run.bottom)
+
+
+@pytest.mark.parametrize("operations", [ops.current(), ReferenceOps()])
+def test_unpool_cuts_indices_and_keeps_the_last_of_a_place(operations):
+    with ops.using(operations):
+        run = run_layer("type: 'Upsample'", [[[[[1.0, 2, 3]]]], [[[[0.9, -0.9, 5.5]]]]])
+    close(run.y.reshape(-1), [2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0])
 
 
 def test_repeat():
@@ -161,6 +177,17 @@ def test_weights_of_forks_are_saved_and_loaded(tmp_path):
     other = bn_net("bn_param { momentum: 0.9 }")
     other.copy_from(path)
     np.testing.assert_array_equal(other.params["n"][0].data, net.params["n"][0].data)
+
+
+def test_weights_of_pspnet_in_the_old_form(tmp_path):
+    stored, layer = caffe_pb2.NetParameter(), caffe_pb2.LayerParameter(name="n", type="BN")
+    for value in range(4):
+        layer.blobs.add(num=1, channels=3, height=1, width=1, data=[value] * 3)
+    stored.layer.append(layer)
+    (tmp_path / "w.caffemodel").write_bytes(stored.SerializeToString())
+    net = bn_net("bn_param { momentum: 0.9 }")
+    net.copy_from(tmp_path / "w.caffemodel")
+    assert [blob.data.ravel().tolist() for blob in net.params["n"]] == [[value] * 3 for value in range(4)]
 
 
 @pytest.mark.parametrize("fields", ["", "scale_filler { } momentum: 0.9"])
