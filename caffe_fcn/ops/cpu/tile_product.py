@@ -2,7 +2,7 @@
 
 F. Van Zee, R. van de Geijn: BLIS: A Framework for Rapidly Instantiating BLAS Functionality, 2015. BLAS libraries do the
 same, but take their operands as plain matrices; here transformed or gathered values are written in the order in which
-the tile reads them. (And the BLAS that comes with NumPy does not know every processor.)
+the tile reads them.
 
 Left operands are packed as panels (panels, K, LEFT), right operands as (panels, K, RIGHT): what one step of the sum
 reads lies side by side. Imported on first use, since numba takes its time.
