@@ -55,6 +55,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         """Compiled without the cache: other imports must not find translated code there."""
-        translation = translate(self.get_data(self.path), self.path, self._old)
+        in_package = "." in fullname or self.is_package(fullname)
+        translation = translate(self.get_data(self.path), self.path, self._old, in_package)
         self._report(translation)
         return translation.code

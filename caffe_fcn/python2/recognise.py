@@ -17,14 +17,43 @@ MODULES = frozenset((
 
 
 def compiles(text: str) -> bool:
-    """Is the text Python 3?"""
+    """Is the text Python 3? Not if statements like `print >>file, x` only look like expressions of it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(text)
+            nodes = list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError):
         return False
-    return True
+    return _imports_print(nodes) or not any(isinstance(node, ast.Expr) and _begins_with_print(node.value)
+                                            for node in nodes)
+
+
+def _imports_print(nodes: list[ast.AST]) -> bool:
+    return any(isinstance(node, ast.ImportFrom) and node.module == "__future__"
+               and any(alias.name == "print_function" for alias in node.names) for node in nodes)
+
+
+def _begins_with_print(value: ast.expr) -> bool:
+    """`print` alone, `print >>file, x`, `print (a), b`, `print ("%d") % 3`; not a mere call of it, nor two in a row."""
+    if isinstance(value, ast.Tuple):
+        return bool(value.elts) and _leftmost(value.elts[0]) and not any(map(_calls_print, value.elts[1:]))
+    return _leftmost(value) and not _calls_print(value)
+
+
+def _leftmost(value: ast.expr) -> bool:
+    while not isinstance(value, ast.Name):
+        match value:
+            case ast.BinOp(left=part) | ast.Compare(left=part) | ast.Call(func=part):
+                value = part
+            case ast.Attribute(value=part) | ast.Subscript(value=part):
+                value = part
+            case _:
+                return False
+    return value.id == "print"
+
+
+def _calls_print(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print"
 
 
 def is_old(text: str) -> bool:

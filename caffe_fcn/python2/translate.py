@@ -16,8 +16,7 @@ from ..errors import FormatError
 from . import division
 from .recognise import compiles, is_old
 
-# left out: matters of taste, and `import`, which would make modules beside the script relative ones
-UNWANTED = ("buffer", "idioms", "import", "set_literal", "ws_comma", "asserts")
+UNWANTED = ("buffer", "idioms", "set_literal", "ws_comma", "asserts")  # matters of taste
 NUMPY_ALIASES = re.compile(r"\b(np|numpy)\.(bool|int|float|complex|object|str)\b(?!_)")
 
 
@@ -26,7 +25,7 @@ class Translation(NamedTuple):
 
     old      was it recognised as Python 2?
     text     the source as Python 3 (equal to the original unless `old`)
-    code     compiled; if `old`, whole numbers divide as in Python 2
+    code     compiled; if `old`, whole numbers divide and `round` rounds as in Python 2
     changes  a unified diff, empty if nothing changed
     """
 
@@ -36,10 +35,11 @@ class Translation(NamedTuple):
     changes: str
 
 
-def translate(source: bytes, file: str, old: bool | None = None) -> Translation:
+def translate(source: bytes, file: str, old: bool | None = None, in_package: bool = False) -> Translation:
     """Compile the source of `file`, translated if it is Python 2.
 
-    old  None: found out by looking at the source; True: take it as Python 2 where it could be either
+    old         None: found out by looking at the source; True: take it as Python 2 where it could be either
+    in_package  the module belongs to a package: `import b` then means the module b beside it, if there is one
 
     The file may be of any encoding that it declares (UTF-8 or Latin-1 if it declares none).
     Raises FormatError, with file and line, for a source that is neither language.
@@ -49,13 +49,13 @@ def translate(source: bytes, file: str, old: bool | None = None) -> Translation:
         old = is_old(original)
     if not old:
         return Translation(False, original, _compile(ast.parse(original, file), file), "")
-    text = _refactor(original, file)
+    text = _refactor(original, file, in_package)
     try:
         tree = ast.parse(text, file)
     except SyntaxError as error:
         raise FormatError(f"{file}:{error.lineno}: neither Python 3 nor translatable from Python 2: {error.msg}"
                           ) from None
-    lines = [] if _has_new_division(original) else division.translate_tree(tree)
+    lines = division.translate_tree(tree, _has_new_division(original))
     return Translation(True, text, _compile(tree, file), _diff(original, text, file, lines))
 
 
@@ -74,15 +74,16 @@ def _compile(tree: ast.Module, file: str) -> CodeType:
 
 
 @functools.cache
-def _tool(print_statement: bool) -> Any:
+def _tool(print_statement: bool, in_package: bool) -> Any:
     from fissix import refactor
 
+    unwanted = UNWANTED if in_package else (*UNWANTED, "import")  # modules beside a script are not relative to it
     fixers = [name for name in refactor.get_fixers_from_package("fissix.fixes")
-              if name.rpartition("fix_")[2] not in UNWANTED]
+              if name.rpartition("fix_")[2] not in unwanted]
     return refactor.RefactoringTool(fixers, {"print_function": not print_statement})
 
 
-def _refactor(text: str, file: str) -> str:
+def _refactor(text: str, file: str, in_package: bool) -> str:
     """The source with Python 3's syntax and names."""
     from fissix.pgen2.parse import ParseError
 
@@ -90,7 +91,7 @@ def _refactor(text: str, file: str) -> str:
     spaced = re.sub(r"^[ \t]+", lambda match: match[0].expandtabs(8), ended, flags=re.MULTILINE)
     for candidate in dict.fromkeys((ended, spaced)):  # tabs counted as eight columns
         try:
-            new = str(_tool(not compiles(candidate)).refactor_string(candidate, file))
+            new = str(_tool(not compiles(candidate), in_package).refactor_string(candidate, file))
         except (ParseError, tokenize.TokenError) as error:
             line = error.context[1][0] if isinstance(error, ParseError) else error.args[1][0]
             raise FormatError(f"{file}:{line}: neither Python 3 nor Python 2: {error}") from None

@@ -44,6 +44,10 @@ OLD = [
     ("if 1:\n\tx = 1\n        y = 2\nprint x", "y", 2),
     ("import cPickle\nx = cPickle.loads(cPickle.dumps(3))", "x", 3),
     ("x = isinstance(u'a', basestring)", "x", True),
+    ("x = repr([round(2.5), round(-0.5), round(2.675, 2), round(1250, -2), round(1e300), round(0.49999999999999994)])\n"
+     "print x", "x", "[3.0, -1.0, 2.67, 1300.0, 1e+300, 0.0]"),
+    ("from __future__ import division\nx = round(2.5) + 1 / 2; print x", "x", 3.5),
+    ("from numpy import *\nx = round(2.5); print x", "x", 2.0),
 ]
 
 
@@ -52,7 +56,41 @@ def test_old_source(source: str, name: str, value: object) -> None:
     assert run(source)[name] == value
 
 
-NEW = ["x = 7 / 2", "print('a', file=None) if 0 else 0\nx = 7 / 2", "xrange = range\nx = xrange(7)[6] / 2 + 0.5",
+DISGUISED = [
+    "print >>out, 7 / 2", "print >>out, (7 / 2),; print >>out", "print >>out, ('%d') % (7 / 2)",
+    "stdout = sys.stdout; sys.stdout = out; print ('%d') % (7 / 2); sys.stdout = stdout",
+    "stdout = sys.stdout; sys.stdout = out; print (7 / 2), ''; sys.stdout = stdout",
+    "stdout = sys.stdout; sys.stdout = out; print; print (7 / 2).bit_length() + 1; sys.stdout = stdout",
+]
+
+
+@pytest.mark.parametrize("source", DISGUISED)
+def test_print_statements_that_python_3_takes_for_expressions(source: str) -> None:
+    assert run(f"import io, sys\nout = io.StringIO()\n{source}")["out"].getvalue().split() == ["3"]
+
+
+def test_imports_within_packages(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("old_pack").mkdir()
+    Path("old_pack/__init__.py").write_text("import beside\nfrom below import deep\n")
+    Path("old_pack/beside.py").write_text("import sys, script_helper\nprint 'beside', 7 / 2\n")
+    Path("old_pack/below").mkdir()
+    Path("old_pack/below/__init__.py").write_text("")
+    Path("old_pack/below/deep.py").write_text("def f(): return 1\n")
+    Path("script_helper.py").write_text("print 'helper'\n")
+    Path("__init__.py").write_text("")
+    Path("script.py").write_text("import script_helper, old_pack\nprint old_pack.deep.f()\n")
+    run_script("script.py")
+    assert capsys.readouterr().out.split() == ["helper", "beside", "3", "1"]
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("old_pack", "script_helper")]:
+        del sys.modules[name]
+
+
+NEW = ["x = 7 / 2", "x = 3.5\nif 0: print(1), print(2)", "x = 3.5\nif 0: print('%d' % 3)",
+       "from __future__ import print_function\nx = 7 / 2\nprint",
+       "print('a', file=None) if 0 else 0\nx = 7 / 2", "xrange = range\nx = xrange(7)[6] / 2 + 0.5",
        "def reduce(a): return 7 / 2\nx = reduce(1)", "x: float = 7 / 2; f'{x}'",
        "from functools import reduce\nx = 3.5"]
 
