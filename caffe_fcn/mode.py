@@ -9,6 +9,7 @@ import numpy as np
 
 from .errors import NotSupportedError
 from .memory import Device
+from .turn import wait_for_turn
 
 _device: Device | None = None  # None: the CPU
 _generator: np.random.Generator | None = None
@@ -49,12 +50,14 @@ def set_device(index: int) -> None:
 def set_random_seed(seed: int) -> None:
     """Make fillers, dropout and random crops repeatable."""
     global _generator
+    wait_for_turn()
     _generator = np.random.default_rng(int(seed) % 2**64)
 
 
 def generator() -> np.random.Generator:
     """The source of all random numbers of the engine."""
     global _generator
+    wait_for_turn()
     if _generator is None:
         _generator = np.random.default_rng()
     return _generator

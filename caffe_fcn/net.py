@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .data.look_ahead import LookAhead
 from .errors import BlobMemoryError, WeightsError
 from .memory import LARGE, Head, available_bytes
 from .net_build import build_wiring, named
 from .proto import caffe_pb2
 from .proto.upgrade import read_net, upgrade_net
 from .pycaffe.net_interface import NetInterface
+from .turn import wait_for_turn
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -94,25 +96,34 @@ class Net(NetInterface):
         self.copied: CopyReport | None = None
         self._checked_shapes: tuple[tuple[int, ...], ...] | None = None
         self._callbacks: dict[str, list[Callable[[int], Any]]] = {}
+        self._look_ahead = LookAhead(self._wiring, self._callbacks)
 
     # running
 
-    def _forward(self, start: int, end: int) -> float:
-        """Run layers start..end (indices, both included); return the weighted sum of their losses."""
+    def _forward(self, start: int, end: int, more: bool = False) -> float:
+        """Run layers start..end (indices, both included); return the weighted sum of their losses.
+
+        `more`: another such pass follows for certain, with no code of the user before it. Who says so calls
+        `_look_ahead.put_back()` if it does not come after all.
+        """
+        wait_for_turn()
         self._check_memory(start, end)
         loss = 0.0
         for i in range(start, end + 1):
             self._call("before_forward", i)
             loss += self._forward_layer(i)
             self._call("after_forward", i)
+            if more and i == self._look_ahead.last:
+                self._look_ahead.start()
         return loss
 
     def _forward_layer(self, i: int) -> float:
         wiring = self._wiring
         layer, bottom, top = wiring.layers[i], wiring.bottoms[i], wiring.tops[i]
         with named(wiring.layer_names[i], wiring.types[i]):
-            self._reshape_layer(i)
-            layer.forward(bottom, top)
+            if not self._look_ahead.fill(i):
+                self._reshape_layer(i)
+                layer.forward(bottom, top)
         loss = 0.0
         for blob, weight in zip(top, wiring.top_weights[i], strict=True):
             if weight:
@@ -121,6 +132,7 @@ class Net(NetInterface):
 
     def _backward(self, start: int, end: int) -> None:
         """Run backward through layers start..end (indices, downwards, both included)."""
+        wait_for_turn()
         wiring = self._wiring
         for i in range(start, end - 1, -1):
             self._call("before_backward", i)

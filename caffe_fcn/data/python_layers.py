@@ -1,8 +1,9 @@
-"""Running the user's own data layers ahead of the net: `Python` layers without bottoms.
+"""Running the user's own data layers several batches ahead of the net: `Python` layers without bottoms.
 
-Off unless it is asked for. The code of such a layer is the user's: scripts set its attributes between passes, read
-them, or share a random generator with it, and would then see another state than with Caffe, which runs it when its
-turn comes. Only who knows the layer knows that nobody does.
+Only if it is asked for. The code of such a layer is the user's: scripts set its attributes between passes, read them,
+or share a random generator with it, and would then see another state than with Caffe, which runs it when its turn
+comes. Only who knows the layer knows that nobody does. What needs no knowledge is in look_ahead.py: one batch, while a
+solver's net computes.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ DEPTH = 3  # batches, where only "yes" is said
 def prefetch(net: Net, depth: int = DEPTH) -> None:
     """Let the data layers of `net` make up to `depth` batches ahead in the background; 0: none.
 
-    Applies to the layers that read files and to `Python` layers without bottoms. May be called at any time: batches
-    that are made already are used first.
+    Applies to the layers that read files and to `Python` layers without bottoms, and decides whether a solver runs the
+    latter ahead by itself. May be called between passes: batches that are made already are used first.
     """
+    net._look_ahead.enabled = depth > 0
     for layer, param in zip(net.layers, net._wiring.layer_params, strict=True):
         if isinstance(layer, FeedLayer):
             layer.feed.depth = depth
@@ -52,15 +54,27 @@ def wanted_depth(layer: Layer, param: Any) -> int:
     return param.data_param.prefetch if param.data_param.HasField("prefetch") else 0
 
 
+def refuses(layer: Layer, param: Any) -> bool:
+    """Does a user's layer say that it must run when its turn comes, in its attribute `prefetch` or its prototxt?"""
+    asked = getattr(layer, "prefetch", None)
+    if isinstance(asked, (bool, int)):
+        return not asked
+    return param.data_param.HasField("prefetch") and not param.data_param.prefetch
+
+
+def has_own_thread(layer: Layer) -> bool:
+    """Does `run_ahead` apply to this layer?"""
+    return isinstance(vars(layer).get("forward"), _AheadOfNet)
+
+
 def run_ahead(layer: Layer, depth: int) -> None:
     """Put an _AheadOfNet in front of the user's `reshape` and `forward`, or change the depth of the one there is."""
-    ahead = vars(layer).get("forward")
-    if not isinstance(ahead, _AheadOfNet):
+    if not has_own_thread(layer):
         if not depth:
             return
         ahead = _AheadOfNet(layer)
         vars(layer).update(forward=ahead, reshape=ahead.reshape)
-    ahead.set_depth(depth)
+    vars(layer)["forward"].set_depth(depth)
 
 
 class _AheadOfNet:

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import mode, ops
 from ..blob import Blob
+from ..data.user_code import is_ours
 from ..memory import Head
 from ..net import Net
 from .build import build_test_nets, build_train_net
@@ -147,16 +148,21 @@ class Solver:
         Raises DivergedError if the loss is not finite and the option `stop_on_nan` is set; the parameters are then
         those before the bad iteration.
         """
-        param = self.param_message
         self._report.begin()
-        stop = self._iter + operator.index(iterations)
+        try:
+            self._run(self._iter + operator.index(iterations))
+        finally:
+            self._net._look_ahead.put_back()
+
+    def _run(self, stop: int) -> None:
+        param = self.param_message
         while self._iter < stop:
             self._net.clear_param_diffs()
             if self._is_due(param.test_interval) and (self._iter > 0 or param.test_initialization):
                 self._test()
                 if self._stopped:
                     break
-            self._iterate()
+            self._iterate(stop)
             action = self._action()
             if self._is_due(param.snapshot) or action == "snapshot":
                 self.snapshot()
@@ -167,16 +173,24 @@ class Solver:
     def _is_due(self, interval: int) -> bool:
         return bool(interval) and self._iter % interval == 0
 
-    def _iterate(self) -> None:
-        """One iteration: `iter_size` passes, then the update."""
+    def _goes_on(self, stop: int) -> bool:
+        """Does another iteration follow this one, with no code of the user before its passes?"""
+        param, following = self.param_message, self._iter + 1
+        calls = (param.test_interval if self._test_nets else 0, param.snapshot if self.options.run_state else 0)
+        code = (type(self), self._action, *self._listeners, *(call for pair in self._callbacks for call in pair))
+        return following < stop and not any(due and following % due == 0 for due in calls) and is_ours(*code)
+
+    def _iterate(self, stop: int) -> None:
+        """One iteration of those before `stop`: `iter_size` passes, then the update."""
         for on_start, _ in self._callbacks:
             on_start()
         self._report.watch(self._is_due(self.param_message.display))
         loss, last = 0.0, len(self._net.layers) - 1
-        for _ in range(self.param_message.iter_size):
-            loss += self._net._forward(0, last)
+        passes = self.param_message.iter_size
+        for k in range(1, passes + 1):
+            loss += self._net._forward(0, last, more=k < passes or self._goes_on(stop))
             self._net._backward(last, 0)
-        loss /= self.param_message.iter_size
+        loss /= passes
         if self.options.stop_on_nan and not math.isfinite(loss):
             raise diverged(self._net, self._iter, loss)
         self._report.passes_done(loss)
@@ -266,6 +280,9 @@ class Solver:
         With `snapshot_format: HDF5` both names end with ``.h5``. Each file is written under another name first, the
         weights before the state that names them. Raises FileAccessError; earlier snapshots are then untouched.
         """
+        if self.options.run_state:
+            for net in (self._net, *self._test_nets):
+                net._look_ahead.put_back()  # what the layers then tell is of the batches that were used
         self._tell("snapshot", files=self._snapshots.write())
 
     def restore(self, state_file: str | os.PathLike[str]) -> None:

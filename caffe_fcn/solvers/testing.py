@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.user_code import is_ours
+
 if TYPE_CHECKING:
     from .base import Solver
 
@@ -21,18 +23,21 @@ def run_tests(solver: Solver, index: int) -> dict[str, np.ndarray] | None:
     net, count = solver.test_nets[index], solver.param_message.test_iter[index]
     logger.info("Iteration %d, Testing net (#%d)", solver.iter, index)
     sums = {name: np.zeros(net.blobs[name].count, net.blobs[name].dtype) for name in net.outputs}
-    loss = 0.0
-    for batch in range(count):
-        action = solver._action()
-        if action == "snapshot":
-            solver.snapshot()
-        elif action == "stop":
-            logger.info("Test interrupted.")
-            return None
-        loss += net._forward(0, len(net.layers) - 1)
-        for name in sums:
-            values = net.blobs[name].data.reshape(-1)
-            sums[name] = values.copy() if batch == 0 else _added(sums[name], values)
+    loss, quiet = 0.0, is_ours(type(solver), solver._action, *solver._listeners)
+    try:
+        for batch in range(count):
+            action = solver._action()
+            if action == "snapshot":
+                solver.snapshot()
+            elif action == "stop":
+                logger.info("Test interrupted.")
+                return None
+            loss += net._forward(0, len(net.layers) - 1, more=quiet and batch + 1 < count)
+            for name in sums:
+                values = net.blobs[name].data.reshape(-1)
+                sums[name] = values.copy() if batch == 0 else _added(sums[name], values)
+    finally:
+        net._look_ahead.put_back()
     with np.errstate(all="ignore"):
         means = {name: total / np.float32(count) for name, total in sums.items()}
         if solver.param_message.test_compute_loss:
