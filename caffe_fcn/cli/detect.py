@@ -29,8 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise NotSupportedError(f"{options.output_file}: only .csv is written")
     from caffe_fcn.pycaffe.detector import Detector
 
-    net = Detector(options.model_def, options.pretrained_model, context_pad=options.context_pad,
-                   **preparation(options))
+    prepared = preparation(options)
+    if np.ndim(prepared["mean"]) == 3:  # windows have no place of their own in a mean image
+        prepared["mean"] = prepared["mean"].mean(axis=(1, 2))
+    net = Detector(options.model_def, options.pretrained_model, context_pad=options.context_pad, **prepared)
     if options.crop_mode == "list":
         found = net.detect_windows(read_windows(options.input_file))
     else:

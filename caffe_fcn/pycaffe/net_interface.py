@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,9 @@ class NetInterface:
         raise NotImplementedError
 
     def _backward(self, start: int, end: int) -> None:
+        raise NotImplementedError
+
+    def _keep_also(self, names: Iterable[str]) -> None:
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -160,6 +164,7 @@ class NetInterface:
                 raise ValueError(f"Input blob arguments do not match net inputs: got {sorted(kwargs)}, "
                                  f"the net takes {sorted(self.inputs)}")
             self._assign(kwargs, "data", "Input")
+        self._keep_also(wanted)
         self._forward(first, last)
         return {name: self.blobs[name].data for name in wanted}
 
@@ -227,13 +232,14 @@ class NetInterface:
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Run inputs and output diffs (both by name) through the net in batches, forward and backward.
 
+        Where there are more batches of one than of the other, the passes without take what the blobs hold.
         Returns (blobs by name, diffs by name) as `forward` and `backward` do.
         """
         all_blobs: dict[str, list[np.ndarray]] = {name: [] for name in set(self.outputs + (blobs or []))}
         all_diffs: dict[str, list[np.ndarray]] = {name: [] for name in set(self.inputs + (diffs or []))}
         forwards = self._batch({name: kwargs[name] for name in self.inputs if name in kwargs})
         backwards = self._batch({name: kwargs[name] for name in self.outputs if name in kwargs})
-        for inputs, seeds in zip(forwards, backwards, strict=False):
+        for inputs, seeds in zip_longest(forwards, backwards, fillvalue=dict[str, Any]()):
             for name, value in self.forward(blobs, None, None, **inputs).items():
                 all_blobs[name].extend(value.copy())
             for name, value in self.backward(diffs, None, None, **seeds).items():

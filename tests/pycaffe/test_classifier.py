@@ -118,6 +118,18 @@ def test_detect_command(folder: Path) -> None:
                                              ["b.png", "3", "3", "9", "9"]]
 
 
+def test_detect_takes_the_average_of_a_mean_image(folder: Path) -> None:
+    """As the original's detect.py; its classify.py subtracts the image."""
+    Path("windows.csv").write_text("filename,ymin,xmin,ymax,xmax\na.png,0,0,6,6\n")
+    image = np.random.default_rng(0).random((3, 6, 6)) * 255
+    np.save("image.npy", image)
+    np.save("values.npy", image.mean(axis=(1, 2)))
+    for name in ("image", "values"):
+        assert main(["detect", "windows.csv", f"{name}.csv", *MODEL, "--crop_mode", "list",
+                     "--context_pad", "1", "--mean_file", f"{name}.npy"]) == 0
+    assert Path("image.csv").read_text() == Path("values.csv").read_text()
+
+
 BAD = [
     (["classify", "none.png", "out", *MODEL], "no file 'none.png'"),
     (["classify", ".", "out", *MODEL, "--ext", "gif"], r"no \*.gif"),

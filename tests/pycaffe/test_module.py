@@ -53,6 +53,25 @@ def test_all_names_are_there() -> None:
     assert caffe.Net is caffe_fcn.Net is caffe._caffe.Net
 
 
+def test_names_of_the_module_pycaffe() -> None:
+    import caffe.pycaffe as module
+
+    assert (module.NCCL, module.Timer, module.Net) == (caffe.NCCL, caffe.Timer, caffe.Net)
+
+
+@pytest.mark.parametrize(("inputs", "seeds"), [(5, 3), (3, 5)])
+def test_batches_of_inputs_and_seeds_that_differ_in_number(inputs: int, seeds: int, tmp_path: Path) -> None:
+    """All inputs come back: passes without seeds take the diffs that are there."""
+    (tmp_path / "net").write_text(
+        'force_backward: true layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [2, 1] } } }\n'
+        'layer { name: "y" type: "Power" bottom: "x" top: "y" power_param { scale: 2 } }')
+    x, dy = np.arange(1.0, inputs + 1)[:, np.newaxis], np.arange(1.0, seeds + 1)[:, np.newaxis]
+    blobs, diffs = caffe.Net(str(tmp_path / "net"), caffe.TEST).forward_backward_all(x=x, y=dy)
+    np.testing.assert_array_equal(blobs["y"], 2 * x)
+    want = [2, 4, 6, 0, 6] if inputs > seeds else [2, 4, 6]  # batches of two; the second is padded, then kept
+    np.testing.assert_array_equal(diffs["x"][:, 0], want)
+
+
 def test_importing_is_quick_and_light() -> None:
     code = ("import time; start = time.perf_counter(); import caffe; spent = time.perf_counter() - start; import sys\n"
             "heavy = {'numba', 'scipy', 'PIL', 'h5py', 'lmdb', 'matplotlib'} & set(sys.modules); print(spent, heavy)")

@@ -1,6 +1,7 @@
 """`caffe.pycaffe`: the classes that the original's module of this name extends."""
 
 from caffe_fcn import (
+    NCCL,
     AdaDeltaSolver,
     AdaGradSolver,
     AdamSolver,
@@ -9,6 +10,7 @@ from caffe_fcn import (
     Net,
     RMSPropSolver,
     SGDSolver,
+    Timer,
     layer_type_list,
     set_device,
     set_mode_cpu,
@@ -17,6 +19,7 @@ from caffe_fcn import (
 )
 
 __all__ = [
+    "NCCL",
     "AdaDeltaSolver",
     "AdaGradSolver",
     "AdamSolver",
@@ -25,6 +28,7 @@ __all__ = [
     "Net",
     "RMSPropSolver",
     "SGDSolver",
+    "Timer",
     "layer_type_list",
     "set_device",
     "set_mode_cpu",
