@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for file in args.files:
         if args.fix:
             _fix(file, options)
-        findings += [finding for finding in lint_file(file, options)
+        findings += [finding for finding in lint_file(file, options, args.against)
                      if finding.rule not in args.ignore and (not args.only or finding.rule in args.only)]
     findings = list(dict.fromkeys(findings))
     print(FORMATS[args.format](findings) if args.format in FORMATS else as_text(findings, args.show_silenced))
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("files", nargs="*", metavar="FILE", help="prototxt of a net or a solver (whose nets are checked as well)")
     add("--fix", action="store_true", help="write the files with all safe fixes, then check them")
+    add("--against", metavar="NET", help="a net that should be the same, but for data and losses (train and val)")
     add("--size", action="append", default=[], help="size of the input: HEIGHTxWIDTH, or BLOB=NxCxHxW (repeatable)")
     add("--stage", action="append", default=[], help="a stage that is on (repeatable)")
     add("--dialect", help="whose Caffe the nets are for, where types mean several things (docs/forks.md)")

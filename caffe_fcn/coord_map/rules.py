@@ -60,7 +60,10 @@ def layer_windows(layer: Any) -> LayerWindows:
     Raises UndefinedMap, naming the layer, for types that do not keep to a grid.
     """
     if layer.type in _RULES:
-        return _RULES[layer.type](layer)
+        found = _RULES[layer.type](layer)
+        if any(window.stride == 0 for window in found.axes):
+            raise UndefinedMap(f"layer '{layer.name}' ({layer.type}) has a stride of 0")
+        return found
     if layer.type in PASS_THROUGH:
         return LayerWindows()
     raise UndefinedMap(f"layer '{layer.name}' ({layer.type}) does not map coordinates to coordinates")

@@ -31,7 +31,7 @@ def layer_cost(row: LayerShapes) -> Cost:
     new = [shape for name, shape in zip(row.top_names, row.tops, strict=True)
            if shape is not None and name not in row.param.bottom]
     size = 0 if row.param.type in SHARES_MEMORY else sum(map(math.prod, new)) * ITEM
-    known = row.error is None and None not in row.bottoms and None not in row.tops
+    known = row.layer is not None and row.error is None and None not in row.bottoms and None not in row.tops
     return Cost(_flops(row) if known else 0, sum(map(math.prod, row.blobs)), size)
 
 

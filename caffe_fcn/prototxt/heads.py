@@ -55,7 +55,7 @@ def score_layers(layers: Sequence[Any], blob: str, before: int) -> list[ScoreLay
         layer = layers[index]
         if layer.type in OUTPUTS:
             found[index] = ScoreLayer(index, layer, through)
-        if layer.type == "Deconvolution":
+        if layer.type == "Deconvolution" and layer.bottom:
             todo.append((layer.bottom[0], index, True))
         elif layer.type == "Eltwise":
             todo += [(bottom, index, through) for bottom in layer.bottom]

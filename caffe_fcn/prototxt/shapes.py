@@ -157,7 +157,8 @@ class _Builder:
     def fill(self, row: LayerShapes, param: Any) -> None:
         """Find the shapes of a layer's tops."""
         kind = layer_class(param.type)
-        if not param.bottom and param.type not in TELLS_SHAPE:
+        least = kind.bottoms[0] if isinstance(kind.bottoms, tuple) else kind.bottoms or 0
+        if not param.bottom and least == 0 and param.type not in TELLS_SHAPE:
             self.place(row, self.data_shapes(param))
             return
         row.opaque = OPAQUE.get(param.type, "")

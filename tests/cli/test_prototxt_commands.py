@@ -87,6 +87,14 @@ def test_lint(file, capsys):
     assert file.read_text() == INPUT + OLD.replace("concat_dim", "axis")
 
 
+def test_lint_against_another_net(file, tmp_path, capsys):
+    other = tmp_path / "train.prototxt"
+    other.write_text(NET.replace("kernel_size: 3", "kernel_size: 5"))
+    status, out = run(capsys, "lint", file, "--against", other)
+    assert status == 1 and "kernel_size: 3; there kernel_size: 5 [phases-differ]" in out
+    assert run(capsys, "lint", file, "--against", file) == (0, "nothing found\n")
+
+
 def test_lint_formats(file, capsys):
     file.write_text(INPUT + OLD)
     status, out = run(capsys, "lint", file, "--format", "json")

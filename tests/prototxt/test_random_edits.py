@@ -10,6 +10,7 @@ from prototxt_texts import RandomText
 from caffe_fcn.proto import caffe_pb2, text
 from caffe_fcn.proto.schema import is_repeated
 from caffe_fcn.prototxt.document import Document
+from caffe_fcn.prototxt.lint import fix_text, lint_text
 
 NET = caffe_pb2.NetParameter
 
@@ -104,3 +105,11 @@ def test_insert(seed):
         document.set(f"{spelled(path)}.{field.name}", value)
         setattr(inner, field.name, value)
         assert same(document.message(), message), (str(document), path)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_net_is_too_odd_to_be_checked(seed):
+    words = RandomText(seed).text(NET.DESCRIPTOR)
+    for finding in lint_text(words):
+        assert finding.line >= 1 and finding.message
+    assert str(Document(fix_text(words), NET))

@@ -17,8 +17,8 @@ DOUBLED = {"SoftmaxWithLoss": "Softmax", "InfogainLoss": "Softmax", "SigmoidCros
 @view_rule("ignore-label", WARNING)
 def ignore_label(view: View) -> Iterator[Note]:
     """If the loss leaves out a label and the accuracy does not, the accuracy counts those pixels as wrong, always."""
-    losses = {tuple(row.param.bottom[:2]): row for row in view.rows if row.param.loss_param.HasField("ignore_label")}
-    by_label = {labels[-1]: row for labels, row in losses.items()}
+    by_label = {row.param.bottom[1]: row for row in view.rows
+                if row.param.loss_param.HasField("ignore_label") and len(row.param.bottom) > 1}
     for row in view.of_type("Accuracy"):
         loss = by_label.get(row.param.bottom[1]) if len(row.param.bottom) > 1 else None
         if loss is None:
@@ -70,8 +70,8 @@ def loss_weight(view: View) -> Iterator[Note]:
         if row.param.type not in BUILT_IN or row.param.type in ("Reduction", "Split", "Python"):
             continue
         if any(row.param.loss_weight) and not layer_class(row.param.type).is_loss:
-            yield Note(row, f"loss_weight on a {row.param.type} layer: the sum of '{row.param.top[0]}' becomes part of "
-                            "the objective", ("loss_weight", 0))
+            yield Note(row, f"loss_weight on a {row.param.type} layer: the sum of its top becomes part of the "
+                            "objective", ("loss_weight", 0))
 
 
 @view_rule("double-softmax", WARNING)

@@ -26,7 +26,7 @@ def phases_differ(context: FileContext) -> Iterator[Note]:
     """A layer that is in the training net and in the test net must say the same in both: otherwise another net is
     tested than was trained. Data, dropout, losses, fillers and multipliers may
     differ. Checked inside a file, and
-    between the nets that a solver names.
+    between the nets that a solver names or that --against compares.
     """
     for view, other, where in _pairs(context):
         theirs = {row.param.name: row.param for row in other.rows}

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ...coord_map import CoordMaps
+from ...errors import UnknownLayerError
 from ...layers.registry import layer_class
 from ..net_document import LayerPart, NetDocument
 from ..shapes import LayerShapes, NetShapes, Sizes, without_rules
@@ -152,7 +153,7 @@ def is_loss(layer: Any) -> bool:
     """Whether a LayerParameter is of a known loss type, or has a loss weight."""
     try:
         return layer_class(layer.type).is_loss or any(layer.loss_weight)
-    except Exception:  # an unknown type has a rule of its own
+    except UnknownLayerError:  # which has a rule of its own
         return any(layer.loss_weight)
 
 

@@ -60,14 +60,17 @@ def lint_text(
     return apply_silences(list(found.values()), context.document)
 
 
-def lint_file(path: str | os.PathLike[str], options: Options = DEFAULTS) -> list[Finding]:
+def lint_file(
+    path: str | os.PathLike[str], options: Options = DEFAULTS, against: str | os.PathLike[str] | None = None
+) -> list[Finding]:
     """What the rules find in a file; for a solver also in the nets that it names (relative to here, or to it).
 
-    Raises MissingFileError.
+    `against` is the file of a net that should be the same but for data and losses. Raises MissingFileError.
     """
     file, text = os.fspath(path), read_text(path)
     if not is_solver(text):
-        return lint_text(text, file, options)
+        others = {os.fspath(against): _views(os.fspath(against), options)} if against is not None else None
+        return lint_text(text, file, options, others=others)
     return _lint_solver(Document(text, caffe_pb2.SolverParameter, file), options)
 
 

@@ -78,7 +78,7 @@ def receptive_field(view: View) -> Iterator[Note]:
     start = next((row.param.top[0] for row in view.rows if not row.param.bottom and row.param.top), None)
     found = places(view.layers, start) if start else []
     for row, place in zip(view.rows, found, strict=False):
-        if place is None or place.size is None or row.param.type not in WINDOWED:
+        if place is None or place.size is None or row.param.type not in WINDOWED or not row.param.top:
             continue
         if any(size < scale for size, scale in zip(place.size, place.scale, strict=True)):
             yield Note(row, f"'{row.param.top[0]}' sees {place.size[0]} pixels of '{start}', but its outputs are "

@@ -188,3 +188,17 @@ def test_large_net_is_quick():
     start = time.perf_counter()
     lint_text(text)
     assert time.perf_counter() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    "layer",
+    ['type: "Convolution" top: "c" convolution_param { num_output: 1 kernel_size: 1 }',
+     'type: "Deconvolution" bottom: "data" top: "c" convolution_param { num_output: 1 kernel_size: 1 stride: 0 }',
+     'type: "Pooling" bottom: "data" top: "c" pooling_param { kernel_size: 2 stride_h: 0 stride_w: 0 }',
+     'type: "SoftmaxWithLoss" top: "c" loss_param { ignore_label: 1 }', 'type: "Crop" bottom: "data" top: "c"',
+     'type: "ReLU" bottom: "data" loss_weight: 1', 'type: "" bottom: "data" top: "c"'],
+)
+def test_layers_that_make_no_sense_are_refused_by_one_finding_at_least(layer):
+    reader = '\nlayer { name: "score" type: "Softmax" bottom: "c" top: "score" }' if 'top: "c"' in layer else ""
+    findings = lint_text(f'{INPUT}layer {{ name: "c" {layer} }}{reader}')
+    assert {"refused", "unknown-type"} & set(rules(findings))
