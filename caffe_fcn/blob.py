@@ -186,3 +186,11 @@ class BlobVec(list):
     def add_blob(self, *shape: int) -> None:
         """Append a new blob of zeros."""
         self.append(Blob(shape))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Put another Blob in a place. TypeError for values: they go into a blob's `data`."""
+        for blob in value if isinstance(index, slice) else [value]:
+            if not isinstance(blob, Blob):
+                raise TypeError(f"a layer's parameters are Blobs, got {type(blob).__name__}; to set the values write "
+                                f"net.params[layer][{index!r}].data[...] = values")
+        super().__setitem__(index, value)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from caffe_fcn import mode
-from caffe_fcn.blob import Blob
+from caffe_fcn.blob import Blob, BlobVec
 from caffe_fcn.errors import BlobMemoryError, ShapeError
 from caffe_fcn.memory import Head
 
@@ -90,6 +90,17 @@ def test_legacy_axes():
     assert (blob.num, blob.channels, blob.height, blob.width) == (2, 3, 1, 1)
     with pytest.raises(ShapeError, match="at most 4 axes"):
         _ = Blob((1, 1, 1, 1, 1)).num
+
+
+def test_parameters_are_replaced_by_blobs_only():
+    blobs = BlobVec([Blob((2,)), Blob((1,))])
+    for index, value in ((0, np.ones(2)), (slice(0, 2), [Blob((2,)), 3])):
+        with pytest.raises(TypeError, match=r"data\[\.\.\.\] = values"):
+            blobs[index] = value
+    other = blobs[0] = Blob((3,))
+    assert blobs == [other, blobs[1]]
+    blobs[:] = [other]
+    assert blobs == [other]
 
 
 def test_sharing_data_keeps_diffs_apart():
