@@ -24,6 +24,7 @@ EXTRAS = {
     "lmdb": ["lmdb>=1.4"],
     "leveldb": ["plyvel>=1.5; sys_platform != 'win32' and python_version < '3.13'"],  # no wheels for later ones
     "plot": ["matplotlib>=3.7"],
+    "convert": ["onnx>=1.15", "onnxruntime>=1.17", "safetensors>=0.4"],
     "bench": ["torch>=2.1", "opencv-python-headless>=4.5,<5"],  # what tests of layers of forks compare with, too
     "gpu": ["cupy-cuda12x>=13", "nvidia-cudnn-frontend>=1.5"],
 }
@@ -34,9 +35,10 @@ EXTRAS["test"] = [
     "grpcio-tools>=1.62",
     "scipy-stubs; python_version >= '3.11'",
     "types-protobuf",
-    *(need for extra in ("hdf5", "lmdb", "leveldb", "plot") for need in EXTRAS[extra]),
+    *(need for extra in ("hdf5", "lmdb", "leveldb", "plot", "convert") for need in EXTRAS[extra]),
 ]
-EXTRAS["all"] = sorted({need for name in ("hdf5", "lmdb", "leveldb", "plot", "gpu") for need in EXTRAS[name]})
+ALL = ("hdf5", "lmdb", "leveldb", "plot", "convert", "gpu")
+EXTRAS["all"] = sorted({need for name in ALL for need in EXTRAS[name]})
 
 
 def alias_packages() -> dict[str, str]:

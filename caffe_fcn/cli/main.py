@@ -17,6 +17,7 @@ from caffe_fcn.errors import CaffeFcnError
 # command -> module; a module is imported only when its command is asked for
 COMMANDS: dict[str, str] = {
     "classify": "classify",
+    "convert": "convert",
     "detect": "detect",
     "diff": "diff",
     "draw-net": "draw_net",
