@@ -46,7 +46,8 @@ def conv_params(fn: Function) -> tuple[int, npt.NDArray[Any], npt.NDArray[Any], 
     original does.
     """
     given = fn.params.get("convolution_param", fn.params.get("pooling_param", fn.params))
-    assert not set(LEGACY) & set(given), "cropping does not support legacy _h/_w params"
+    _demand(not set(LEGACY) & set(given), f"{fn.type_name}: write kernel_size, stride and pad in place of the fields "
+            "that end in _h and _w; caffe_fcn.coord_map takes those, too")
     windows = layer_windows(_layer(fn))
     size, stride, pad = (np.array([getattr(w, key) for w in windows.axes]) for key in ("size", "stride", "pad"))
     return 1 if windows.axis is None else windows.axis, stride, size, pad
@@ -97,7 +98,7 @@ def coord_map_from_to(top_from: Top, top_to: Top) -> Map:
     try:
         found = CoordMaps(net).between(*(str(layer_of[top.fn].top[top.n]) for top in (top_from, top_to)))
     except UndefinedMap:
-        raise RuntimeError("Could not compute map between tops; are they connected by spatial layers?") from None
+        raise RuntimeError("no layers that keep coordinates lead from one of these tops to the other") from None
     return _floats(found)
 
 
@@ -108,12 +109,18 @@ def crop(top_from: Top, top_to: Top) -> Top:
     `coord_map_from_to`.
     """
     axis, scale, shift = coord_map_from_to(top_from, top_to)
-    assert (scale == 1).all(), f"scale mismatch on crop (a = {scale})"
-    assert (shift <= 0).all(), f"cannot crop negative offset (b = {shift})"
-    assert (np.round(shift) == shift).all(), f"cannot crop noninteger offset (b = {shift})"
+    _demand((scale == 1).all(), f"cannot crop: the scales of the tops differ by {scale}")
+    _demand((shift <= 0).all(), f"cannot crop: the offset would be negative ({-shift})")
+    _demand((np.round(shift) == shift).all(), f"cannot crop: the offset would be no whole number ({-shift})")
     offsets = np.round(-shift).astype(int).tolist()
     top: Top = L.Crop(top_from, top_to, crop_param={"axis": (1 if axis is None else axis) + 1, "offset": offsets})
     return top
+
+
+def _demand(met: bool | np.bool_, message: str) -> None:
+    """AssertionError as the original raises it, but also under `python -O`."""
+    if not met:
+        raise AssertionError(message)
 
 
 def _floats(found: CoordMap) -> Map:

@@ -161,7 +161,7 @@ class NetInterface:
         wanted = set((self.top_names[end] if end is not None else self.outputs) + (blobs or []))
         if kwargs:
             if set(kwargs) != set(self.inputs):
-                raise ValueError(f"Input blob arguments do not match net inputs: got {sorted(kwargs)}, "
+                raise ValueError(f"all inputs of the net are needed, and nothing else: got {sorted(kwargs)}, "
                                  f"the net takes {sorted(self.inputs)}")
             self._assign(kwargs, "data", "Input")
         self._keep_also(wanted)
@@ -184,7 +184,7 @@ class NetInterface:
         wanted = set((self.bottom_names[end] if end is not None else self.inputs) + (diffs or []))
         if kwargs:
             if set(kwargs) != set(self.outputs):
-                raise ValueError(f"Top diff arguments do not match net outputs: got {sorted(kwargs)}, "
+                raise ValueError(f"diffs of all outputs are needed, and nothing else: got {sorted(kwargs)}, "
                                  f"the net has {sorted(self.outputs)}")
             self._assign(kwargs, "diff", "Diff")
         self._backward(first, last)
@@ -194,7 +194,8 @@ class NetInterface:
         for name, value in values.items():
             blob = self.blobs[name]
             if np.shape(value)[:1] != blob.shape[:1]:
-                raise ValueError(f"{word} is not batch sized: '{name}' has {np.shape(value)}, the blob {blob.shape}")
+                raise ValueError(f"{word} '{name}' has another batch size than the blob: its shape is "
+                                 f"{np.shape(value)}, that of the blob {blob.shape}")
             getattr(blob, half)[...] = value
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
@@ -212,7 +213,8 @@ class NetInterface:
 
         first = self.layers[0] if self.layers else None
         if not isinstance(first, MemoryData):
-            raise ArrayError("set_input_arrays may only be called if the first layer is a MemoryDataLayer")
+            raise ArrayError("set_input_arrays feeds a MemoryData layer that is the first of the net; this one begins "
+                             f"with {first.type if first else 'nothing'}")
         first.set_arrays(data, labels)
 
     def forward_all(self, blobs: list[str] | None = None, **kwargs: Any) -> dict[str, np.ndarray]:

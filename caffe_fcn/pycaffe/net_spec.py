@@ -100,14 +100,14 @@ class Function:
     params  fields of the type's own parameter message or of LayerParameter; also `ntop` (number of tops, 1),
             `in_place` (the tops are the bottoms), `name`
 
-    Raises TypeError for an input that is not a Top.
+    Raises TypeError for an input that is no Top.
     """
 
     def __init__(self, type_name: str, inputs: Sequence[Top], params: Mapping[str, Any]) -> None:
         for i, given in enumerate(inputs):
             if not isinstance(given, Top):
                 advice = "; name the one you mean" if isinstance(given, tuple) else ""
-                raise TypeError(f"{type_name} input {i} is not a Top (type is {type(given)}){advice}")
+                raise TypeError(f"input {i} of {type_name} is no Top but a {type(given).__name__}{advice}")
         self.type_name = type_name
         self.inputs = tuple(inputs)
         self.params = dict(params)

@@ -32,7 +32,7 @@ class Transformer:
 
     def __check_input(self, in_: str) -> None:
         if in_ not in self.inputs:
-            raise ValueError(f"{in_} is not one of the net inputs: {self.inputs}")
+            raise ValueError(f"there is no input '{in_}', but {', '.join(map(repr, self.inputs))}")
 
     def preprocess(self, in_: str, data: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """An image (height, width, channels) as the input `in_` takes it, float32; `data` is not changed."""
@@ -103,7 +103,7 @@ class Transformer:
         shape = tuple(self.inputs[in_][1:])
         if mean.ndim == 1:
             if mean.shape != shape[:1]:
-                raise ValueError(f"Mean channels incompatible with input: {mean.shape[0]} values for {shape[0]} "
+                raise ValueError(f"a mean takes one value per channel: {mean.shape[0]} values for the {shape[0]} "
                                  f"channels of '{in_}'")
             mean = mean[:, np.newaxis, np.newaxis]
         elif mean.ndim not in (2, 3):

@@ -199,7 +199,7 @@ def test_original_interface_gives_arrays_and_refuses_legacy_fields() -> None:
     n.b = L.Convolution(n.data, kernel_h=3, kernel_w=3, num_output=1)
     axis, scale, shift = coord_map_from_to(n.a, n.data)
     assert (axis, scale.tolist(), shift.tolist()) == (1, [1.0], [-3.0])
-    with pytest.raises(AssertionError, match="legacy"):
+    with pytest.raises(AssertionError, match="fields that end in _h and _w"):
         caffe.coord_map.coord_map(n.b.fn)
     assert caffe.coord_map.inverse((1, 2.0, 3.0)) == (1, 0.5, -1.5)
     assert caffe.coord_map.compose((1, 2.0, 3.0), (None, 4.0, 5.0)) == (1, 8.0, 13.0)

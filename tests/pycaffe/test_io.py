@@ -146,11 +146,11 @@ SETTINGS = [
     (lambda t: t.set_transpose("data", (1, 0)), "transpose order"),
     (lambda t: t.set_transpose("data", (0, 0, 1)), "transpose order"),
     (lambda t: t.set_channel_swap("data", (1, 0)), "channel swap"),
-    (lambda t: t.set_mean("data", np.ones(2)), "Mean channels incompatible"),
+    (lambda t: t.set_mean("data", np.ones(2)), "2 values for the 3 channels"),
     (lambda t: t.set_mean("data", np.ones((2, 5, 4))), "1 or 3 channels"),
     (lambda t: t.set_mean("data", np.ones((1, 3, 5, 4))), "a mean is"),
-    (lambda t: t.set_raw_scale("image", 2), "image is not one of the net inputs"),
-    (lambda t: t.preprocess("image", PICTURE), "image is not one of the net inputs"),
+    (lambda t: t.set_raw_scale("image", 2), "there is no input 'image', but 'data'"),
+    (lambda t: t.preprocess("image", PICTURE), "there is no input 'image', but 'data'"),
     (lambda t: t.preprocess("data", PICTURE[0]), "height, width, channels"),
 ]
 

@@ -74,7 +74,7 @@ def raises_nothing() -> None:
 
 
 ERRORS = {
-    "not a top": (lambda: L.ReLU("data"), TypeError, "ReLU input 0 is not a Top"),
+    "not a top": (lambda: L.ReLU("data"), TypeError, "input 0 of ReLU is no Top but a str"),
     "a pair of tops": (lambda: L.ReLU(L.DummyData(ntop=2)), TypeError, "name the one you mean"),
     "unknown parameter": (lambda: L.Power(L.Input(), exponent=1).to_proto(), AttributeError, "no field 'exponent'"),
     "close parameter": (lambda: L.Power(L.Input(), scales=1).to_proto(), AttributeError, "did you mean 'scale'"),
