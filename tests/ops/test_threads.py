@@ -113,3 +113,34 @@ def test_scratch_is_reused_and_grows():
     assert np.shares_memory(small, threads.scratch("test", (3,), np.float64))
     assert threads.scratch("test", (100,), np.float64).size == 100
     assert not np.shares_memory(threads.scratch("test", (2,), np.int8), threads.scratch("other", (2,), np.int8))
+
+
+@pytest.fixture
+def asked():
+    yield threads.set_num_threads
+    threads.set_num_threads(None)
+
+
+def test_the_number_of_threads_can_be_asked_for(asked, monkeypatch):
+    before = blas_threads()
+    for number in (1, 3):
+        asked(number)
+        assert threads.count() == number and set(blas_threads()) <= {number}
+        workers = set()
+        threads.each(lambda index, workers=workers: workers.add(threading.get_ident()), 2000)
+        assert len(workers) <= number
+    asked(None)
+    assert threads.count() == before[0] if before else True
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, "2", True])
+def test_numbers_of_threads_that_are_refused(asked, number):
+    with pytest.raises(ValueError, match="whole number from 1"):
+        asked(number)
+
+
+def test_scratch_can_be_given_back():
+    first = threads.scratch("test", (100,), np.float32)
+    first[...] = 5
+    threads.drop_scratch()
+    assert not np.shares_memory(first, threads.scratch("test", (100,), np.float32))

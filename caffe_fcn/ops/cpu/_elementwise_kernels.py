@@ -4,7 +4,7 @@ In place has kernels of its own: the compiler makes vector code only of loops wh
 see that no index is negative.
 """
 
-from numba import njit
+from .jit import njit
 
 
 @njit(nogil=True, inline="always")

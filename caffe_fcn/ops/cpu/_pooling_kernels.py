@@ -1,9 +1,9 @@
 """Compiled pooling kernels. Each works on the planes first ... last of (planes, height, width) arrays."""
 
 import numpy as np
-from numba import njit
 
 from ..reference.pooling import LOWEST
+from .jit import njit
 
 
 @njit(nogil=True)

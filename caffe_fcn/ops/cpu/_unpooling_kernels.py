@@ -3,7 +3,7 @@
 outside[plane] is set where an index of the mask is none of the plane.
 """
 
-from numba import njit
+from .jit import njit
 
 
 @njit(cache=True, nogil=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
+from .jit import njit
 from .simd import WIDTH, load, store, transpose
 from .tile_product import LEFT, RIGHT, ROWS, tile_product
 

@@ -16,15 +16,38 @@ from typing import Any
 
 import numpy as np
 
+from caffe_fcn.memory import zeros
+
 _pool: ThreadPoolExecutor | None = None
+_asked: int | None = None  # by set_num_threads
 _scratch = threading.local()
+_dropped = 0  # how often all threads were asked to give their scratch memory back
 _lock = threading.Lock()
 _users = 0  # of a BLAS limited to one thread
 _limit: Any = None
 
 
+def set_num_threads(number: int | None) -> None:
+    """Use this many threads from now on, in products of BLAS, too; None: as many as `count` says by default.
+
+    Results do not depend on it, but for products of BLAS (float64, tiny ones) in the last digits. ValueError for
+    what is no whole number from 1.
+    """
+    global _asked, _pool
+    if number is not None and (isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1):
+        raise ValueError(f"the number of threads is a whole number from 1, or None; got {number!r}")
+    _asked = None if number is None else int(number)
+    _pool = None  # the next one has this size; the threads of the old one end with their work
+    with _lock:
+        _blas().limit(limits=count())
+
+
 def count() -> int:
-    """Threads to use: the cores of this process, or OMP_NUM_THREADS if that is less (as BLAS does)."""
+    """Threads to use: what `set_num_threads` said, else the cores of this process, or OMP_NUM_THREADS if that is less
+    (as BLAS does).
+    """
+    if _asked is not None:
+        return _asked
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(cores, int(asked))) if asked.isdecimal() else cores
@@ -119,7 +142,16 @@ def _blas() -> Any:
 def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """An uninitialised C-contiguous array that is valid until the same thread asks for the same name again."""
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    buffers: dict[str, np.ndarray] = _scratch.__dict__
+    if getattr(_scratch, "dropped", 0) != _dropped:
+        _scratch.buffers, _scratch.dropped = {}, _dropped
+    buffers: dict[str, np.ndarray] = _scratch.__dict__.setdefault("buffers", {})
     if name not in buffers or buffers[name].size < size:
-        buffers[name] = np.empty(size, np.uint8)
+        buffers.pop(name, None)  # before there is a larger one
+        buffers[name] = zeros(size, np.uint8)
     return buffers[name][:size].view(dtype).reshape(shape)
+
+
+def drop_scratch() -> None:
+    """Let every thread give its scratch memory back, when it next asks for some."""
+    global _dropped
+    _dropped += 1

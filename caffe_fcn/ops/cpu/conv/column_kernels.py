@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
+from ..jit import njit
 
 # Slices of rows in the inner loops let the compiler see that no index is negative, so that it can vectorise them.
 

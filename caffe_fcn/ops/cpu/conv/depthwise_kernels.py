@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from ..jit import njit
 from ..simd import WIDTH, load, splat, store
 from .column_kernels import scatter, valid
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from ..jit import njit
 from ..simd import WIDTH, load, load4, shift, splat, store, store4, transpose
 from ..tile_product import LEFT, RIGHT, ROWS, tile_product
 
