@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .layers import Layer, layer_type_list, register
     from .mode import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
     from .net import Net
+    from .ops.cpu.threads import set_num_threads
     from .pycaffe.classifier import Classifier
     from .pycaffe.detector import Detector
     from .pycaffe.log import init_log, log
@@ -48,6 +49,7 @@ _HOMES = {
     "layers": ("Layer", "layer_type_list", "register"),
     "mode": ("set_device", "set_mode_cpu", "set_mode_gpu", "set_random_seed"),
     "net": ("Net",),
+    "ops.cpu.threads": ("set_num_threads",),
     "pycaffe.classifier": ("Classifier",),
     "pycaffe.detector": ("Detector",),
     "pycaffe.log": ("init_log", "log"),
@@ -89,6 +91,7 @@ __all__ = [
     "set_mode_cpu",
     "set_mode_gpu",
     "set_multiprocess",
+    "set_num_threads",
     "set_random_seed",
     "set_solver_count",
     "set_solver_rank",

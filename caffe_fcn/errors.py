@@ -78,6 +78,10 @@ class BlobMemoryError(CaffeFcnError, MemoryError):
     """More memory is needed than there is; the message says how much and for which blob."""
 
 
+class RecycledError(CaffeFcnError, RuntimeError):
+    """Values were asked for that a net with `keep="outputs"` has not kept."""
+
+
 class MissingFileError(CaffeFcnError, FileNotFoundError, RuntimeError):
     """A file that is not there (the original raises RuntimeError, Python users expect FileNotFoundError)."""
 

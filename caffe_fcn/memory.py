@@ -6,15 +6,19 @@ both. Memory is allocated (and zeroed) by the first access; copies happen only w
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import mmap
 import os
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from .errors import BlobMemoryError
+from .errors import BlobMemoryError, RecycledError
 
+OF_ITS_OWN = 1 << 20  # bytes of an array at least that gets pages of its own
 LARGE = 1 << 26  # bytes; smaller allocations are not worth asking the system about
 
 
@@ -76,6 +80,19 @@ def check_room(size: int, what: str) -> None:
         raise BlobMemoryError(f"{what} needs {size / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free")
 
 
+def zeros(count: int, dtype: npt.DTypeLike) -> np.ndarray:
+    """A flat array of zeros. A large one comes straight from the system and goes back to it, not to the heap."""
+    kind = np.dtype(dtype)
+    size = count * kind.itemsize
+    if size < OF_ITS_OWN or not hasattr(mmap, "MAP_PRIVATE"):
+        return np.zeros(count, kind)
+    pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel without them
+            pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, kind, count)
+
+
 class Memory:
     """A flat array of `count` elements of `dtype`, allocated lazily, synced lazily.
 
@@ -83,13 +100,14 @@ class Memory:
     keeps the memory, so that a net that shrinks and grows again does not allocate twice.
     """
 
-    __slots__ = ("_device_array", "_host_array", "count", "device", "dtype", "head", "shared")
+    __slots__ = ("_device_array", "_host_array", "count", "device", "dtype", "head", "recycled", "shared")
 
     def __init__(self, count: int, dtype: np.dtype) -> None:
         self.count = count
         self.dtype = dtype
         self.head = Head.NONE
         self.shared = False  # do several blobs use it?
+        self.recycled = False  # were its values given back, so that nobody may read them?
         self.device: Device | None = None
         self._host_array: np.ndarray | None = None
         self._device_array: Any = None
@@ -116,6 +134,11 @@ class Memory:
         self.head = Head.NONE
         self._host_array = self._device_array = None
 
+    def recycle(self) -> None:
+        """`release`, after which every access is an error until `recycled` is set to False."""
+        self.release()
+        self.recycled = True
+
     @property
     def nbytes(self) -> int:
         """Bytes on each side once allocated."""
@@ -125,6 +148,7 @@ class Memory:
         """The flat host array, up to date and free to be written."""
         if self.head is Head.HOST:
             return self._host_array  # type: ignore[return-value]
+        self._check_recycled()
         if self._host_array is None:
             self._host_array = self._zeros()
         if self.head is Head.DEVICE:
@@ -134,6 +158,7 @@ class Memory:
 
     def on(self, device: Device) -> Any:
         """The flat array on `device`, up to date and free to be written."""
+        self._check_recycled()
         if self.device is not device:
             if self.head is Head.DEVICE:
                 self.host()
@@ -152,9 +177,14 @@ class Memory:
             self.head = Head.SYNCED
         return self._host_array if self.head is Head.SYNCED else self.host()  # type: ignore[return-value]
 
+    def _check_recycled(self) -> None:
+        if self.recycled:
+            raise RecycledError('the net was built with keep="outputs" and has given the values of this blob back; '
+                                "ask for them with forward(blobs=[...])")
+
     def _zeros(self) -> np.ndarray:
         if self.nbytes > LARGE:
             free = available_bytes()
             if free is not None and self.nbytes > free:
                 raise MemoryError(f"{self.nbytes / 2**30:.1f} GiB are needed, {free / 2**30:.1f} GiB are free")
-        return np.zeros(self.count, self.dtype)
+        return zeros(self.count, self.dtype)

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .data.look_ahead import LookAhead
-from .errors import BlobMemoryError, WeightsError
+from .errors import BlobMemoryError, NetError, WeightsError
 from .memory import LARGE, Head, available_bytes
 from .net_build import build_wiring, named
 from .proto import caffe_pb2
 from .proto.upgrade import read_net, upgrade_net
 from .pycaffe.net_interface import NetInterface
+from .recycling import Recycler
 from .turn import wait_for_turn
 
 if TYPE_CHECKING:
@@ -43,10 +44,14 @@ class Net(NetInterface):
     level, stages choose layers by their include and exclude rules
     weights       caffemodel (binary or HDF5) to copy parameters from
     dtype         float32, or float64 for gradient checks
+    keep          "outputs": give the memory of every other blob back once no later layer of a forward pass needs it,
+                  but of those that forward(blobs=[...]) asks for; such a net has no backward pass. "all": keep them
     dialect       which fork's meaning a type has that forks give several: "hed", "segnet" ... (docs/forks.md)
 
     Raises MissingFileError, PrototxtError (file:line:column), LayerError and its kin (naming the layer).
     """
+
+    _recycler: Recycler | None = None  # with keep="outputs"
 
     def __init__(
         self,
@@ -58,7 +63,10 @@ class Net(NetInterface):
         weights: PathLike | None = None,
         dtype: npt.DTypeLike = np.float32,
         dialect: str | None = None,
+        keep: str = "all",
     ) -> None:
+        if keep not in ("all", "outputs"):
+            raise ValueError(f'keep is "all" or "outputs", got {keep!r}')
         phase, level, stages, weights = _constructor_arguments(args, phase, level, stages, weights)
         if isinstance(network_file, caffe_pb2.NetParameter):
             message, file = type(network_file)(), None
@@ -68,6 +76,8 @@ class Net(NetInterface):
             file = os.fspath(network_file)
             message = read_net(file)
         self._build(message, phase, level, stages or (), dtype, file, dialect)
+        if keep == "outputs":
+            self._recycler = Recycler(self._wiring)
         if weights is not None:
             self.copy_from(weights)
 
@@ -111,7 +121,11 @@ class Net(NetInterface):
         loss = 0.0
         for i in range(start, end + 1):
             self._call("before_forward", i)
+            if self._recycler:
+                self._recycler.before(i)
             loss += self._forward_layer(i)
+            if self._recycler:
+                self._recycler.after(i)
             self._call("after_forward", i)
             if more and i == self._look_ahead.last:
                 self._look_ahead.start()
@@ -132,6 +146,8 @@ class Net(NetInterface):
 
     def _backward(self, start: int, end: int) -> None:
         """Run backward through layers start..end (indices, downwards, both included)."""
+        if self._recycler:
+            raise NetError('a net built with keep="outputs" has no backward pass')
         wait_for_turn()
         wiring = self._wiring
         for i in range(start, end - 1, -1):
@@ -144,6 +160,10 @@ class Net(NetInterface):
     def _call(self, moment: str, i: int) -> None:
         for callback in self._callbacks.get(moment, ()):
             callback(i)
+
+    def _keep_also(self, names: Iterable[str]) -> None:
+        if self._recycler:
+            self._recycler.keep_also(names)
 
     def before_forward(self, callback: Callable[[int], Any]) -> None:
         """Call `callback(layer index)` before each layer's forward."""
@@ -199,6 +219,8 @@ class Net(NetInterface):
 
     def _missing_memory(self, used: Iterable[int]) -> tuple[int, int]:
         """How many of these blobs have no values yet, and the bytes that they will take."""
+        if self._recycler:
+            return self._recycler.missing(used)
         memories = [self._wiring.blobs[i].memories[0] for i in used]
         missing = {id(memory): memory.nbytes for memory in memories if memory.head is Head.NONE}
         return len(missing), sum(missing.values())
