@@ -81,14 +81,17 @@ class Detector(Net):
         """
         box = np.asarray(window)
         if not self.context_pad:
-            return im[int(box[0]):int(box[2]), int(box[1]):int(box[3])]
+            alone = im[int(box[0]):int(box[2]), int(box[1]):int(box[3])]
+            if not alone.size:
+                raise ValueError(_outside(box, im))
+            return alone
         size = int(self.blobs[self.inputs[0]].width)  # of the input, which is square
         scale = size / (size - 2.0 * self.context_pad)
         source, target, lengths = [], [], []
         for axis in (0, 1):
             place = _with_context(int(box[axis]), int(box[axis + 2]), scale, size, im.shape[axis])
             if place is None:
-                raise ValueError(f"the window {box.tolist()} is not in the image of {im.shape[0]} x {im.shape[1]}")
+                raise ValueError(_outside(box, im))
             source.append(slice(place[0], place[1]))
             target.append(slice(place[2], place[2] + place[3]))
             lengths.append(place[3])
@@ -112,6 +115,10 @@ class Detector(Net):
         if name in self.transformer.channel_swap:
             mean = mean[:, :, np.argsort(self.transformer.channel_swap[name])]
         self.crop_mean = mean / self.transformer.raw_scale.get(name, 1.0)
+
+
+def _outside(box: npt.NDArray[Any], im: npt.NDArray[Any]) -> str:
+    return f"the window {box.tolist()} is not in the image of {im.shape[0]} x {im.shape[1]}"
 
 
 def _with_context(low: int, high: int, scale: float, size: int, image: int) -> tuple[int, int, int, int] | None:

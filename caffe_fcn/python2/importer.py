@@ -13,6 +13,7 @@ from typing import Any
 from .translate import Translation, translate
 
 Report = Callable[[Translation], None]
+INSTALLED = {"site-packages", "dist-packages"}  # folders of packages: of the environment, the system, the user
 
 
 class OldModules:
@@ -25,7 +26,7 @@ class OldModules:
 
     def __init__(self, report: Report, old: bool | None = None) -> None:
         self._report, self._old = report, old
-        paths = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+        paths = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib")}
         self._foreign = [Path(path).resolve() for path in paths] + [Path(__file__).resolve().parents[1]]
 
     def __enter__(self) -> OldModules:
@@ -41,7 +42,7 @@ class OldModules:
         if spec is None or not isinstance(spec.loader, importlib.machinery.SourceFileLoader):
             return None
         file = Path(spec.loader.path).resolve()
-        if any(folder in file.parents for folder in self._foreign):
+        if INSTALLED & set(file.parts) or any(folder in file.parents for folder in self._foreign):
             return None
         spec.loader = _Loader(name, spec.loader.path, self._report, self._old)
         spec.cached = None

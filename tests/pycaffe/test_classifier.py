@@ -86,8 +86,10 @@ def test_context_around_a_window(folder: Path) -> None:
     np.testing.assert_allclose(corner[0], np.tile(MEAN[::-1] / 255, (6, 1)), rtol=1e-6)
     np.testing.assert_allclose(corner[:, 0], np.tile(MEAN[::-1] / 255, (6, 1)), rtol=1e-6)
     assert (corner[2:, 2:] == 1).all()
-    with pytest.raises(ValueError, match="not in the image"):
-        net.crop(image, np.array([50, 0, 60, 6]))
+    for context_pad in (1, None):
+        net.context_pad = context_pad
+        with pytest.raises(ValueError, match="not in the image"):
+            net.crop(image, np.array([50, 0, 60, 6]))
 
 
 def test_selective_search_is_elsewhere(folder: Path) -> None:

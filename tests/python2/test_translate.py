@@ -168,6 +168,20 @@ def test_errors_of_the_script_keep_their_traceback(
     assert "bad.py:1: neither" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_installed_packages_anywhere_keep_their_division(
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(folder, "halving").mkdir(parents=True)
+    Path(folder, "halving/__init__.py").write_text("half = 7 / 2\n")
+    monkeypatch.syspath_prepend(str(tmp_path / folder))
+    Path("script.py").write_text("import halving\nprint halving.half, 7 / 2\n")
+    run_script("script.py")
+    del sys.modules["halving"]
+    assert capsys.readouterr().out == "3.5 3\n"
+
+
 def test_modules_of_packages_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only modules that belong to the user are looked at."""
     monkeypatch.chdir(tmp_path)
