@@ -391,7 +391,9 @@ def _crop(
     blobs = {end.blob for end in ends if isinstance(end, Dim)}
     if list(ends) != wanted or len(blobs) != 1 or list(axes) != list(range(axes[0], len(x.shape))) or min(starts) < 0:
         raise op.refusal("a Crop layer cuts all axes from one on, to the size of one other blob")
-    p = r.layer(op, "Crop", [x, Blob(blobs.pop(), ())]).crop_param
+    reference = r.values[blobs.pop()]
+    shape = (*x.shape[:axes[0]], *reference.shape[axes[0]:])
+    p = r.layer(op, "Crop", [x, reference], shape=shape).crop_param
     put(p, axis=axes[0])
     p.offset.extend(starts if len(set(starts)) > 1 else starts[:1])
 

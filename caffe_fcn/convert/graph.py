@@ -94,6 +94,9 @@ def read_graph(net: Net) -> Graph:
             raise node.refusal("brings its own data: convert the deploy net, whose data comes from Input layers")
         else:
             nodes.append(node)
+    empty = [value.blob for value in current.values() if 0 in value.shape]
+    if empty:
+        raise NetError(f"{file}: the blob '{empty[0]}' is empty; convert the net at a size at which no blob is")
     outputs = dict.fromkeys(value for value in (current[i] for i in wiring.outputs) if value not in inputs)
     if not inputs or not outputs:
         raise NetError(f"{file}: a net to convert needs an input and an output that depends on it")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +47,8 @@ def read_onnx(path: str | os.PathLike[str], input_shapes: Mapping[str, Shape] | 
         raise FormatError(f"{name}: is not an ONNX model: {error}") from error
     if not model.ir_version or not model.graph.node:
         raise FormatError(f"{name}: is not an ONNX model: it has no graph")
+    if any(isinstance(text, bytes) for text in _names(model.graph)):  # how protobuf gives what is no text
+        raise FormatError(f"{name}: is not a valid ONNX model: a name in it is not UTF-8 text")
     opset = _opset(model, name)
     constants = _constants(onnx, model, name)
     inputs = _inputs(model, constants, dict(input_shapes or {}), name)
@@ -58,6 +60,15 @@ def read_onnx(path: str | os.PathLike[str], input_shapes: Mapping[str, Shape] | 
              for axis, dim in enumerate(value.type.tensor_type.shape.dim) if dim.HasField("dim_value")}
     varying = frozenset(range(max(map(len, inputs.values())))) - fixed
     return OnnxModel(name, model.graph, opset, constants, inputs, varying, data)
+
+
+def _names(graph: Any) -> Iterator[str | bytes]:
+    yield graph.name
+    for part in (graph.input, graph.output, graph.initializer, graph.node):
+        for entry in part:
+            yield entry.name
+    for node in graph.node:
+        yield from (node.op_type, node.domain, *node.input, *node.output)
 
 
 def _opset(model: Any, name: str) -> int:
@@ -119,5 +130,6 @@ def _inputs(model: Any, constants: Mapping[str, Any], given: dict[str, Shape], n
 
 def _recorded(text: str, axes: int) -> Shape | None:
     sizes = text.split("x")
-    return tuple(map(int, sizes)) if len(sizes) == axes and all(size.isdecimal() for size in sizes) else None
+    fits = len(sizes) == axes and all(size.isdecimal() and int(size) for size in sizes)
+    return tuple(map(int, sizes)) if fits else None
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from caffe_fcn.errors import FormatError, NetError, NotSupportedError
+from caffe_fcn.errors import CaffeFcnError, FormatError, NetError, NotSupportedError
 from caffe_fcn.net import Net
 from caffe_fcn.proto import caffe_pb2
 
@@ -68,12 +68,15 @@ class OnnxReader:
         """All layers, and the net with its weights."""
         onnx = import_onnx("converting from ONNX")
         for i, node in enumerate(self.model.graph.node):
-            place = f"{self.model.file}: node '{node.name or i}' ({node.op_type})"
+            place = f"{self.model.file}: node {i}"
             try:
+                place = f"{self.model.file}: node '{node.name or i}' ({node.op_type})"
                 attributes = {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
-            except ValueError as error:
-                raise FormatError(f"{place}: {error}") from error
-            self._read(Operation(node, attributes, place, self.model.opset))
+                self._read(Operation(node, attributes, place, self.model.opset))
+            except (ValueError, TypeError, LookupError, ArithmeticError) as error:  # by what the numbers in it are for
+                if isinstance(error, CaffeFcnError):
+                    raise
+                raise FormatError(f"{place}: says something impossible: {error}") from error
         return Imported(self.net, self._build())
 
     def _read(self, op: Operation) -> None:
@@ -162,6 +165,8 @@ class OnnxReader:
         dims = found[op.node.output[index]].tensor_type.shape.dim
         if not all(dim.HasField("dim_value") for dim in dims):
             raise op.refusal("the shape of its result cannot be worked out")
+        if any(dim.dim_value < 1 for dim in dims):  # later inference, in C++, may end the process on these
+            raise op.refusal(f"its result of shape {[dim.dim_value for dim in dims]} is empty")
         return tuple(dim.dim_value for dim in dims)
 
     def _at_given_sizes(self, sizes: Sizes) -> np.ndarray:
@@ -189,13 +194,16 @@ class OnnxReader:
         return layer
 
     def layer(self, op: Operation, type: str, bottoms: Sequence[Blob], weights: Sequence[np.ndarray] = (),
-              top: str = "") -> Any:
-        """Add a layer for an operation; its top is the operation's first result unless `top` names another."""
+              top: str = "", shape: Shape | None = None) -> Any:
+        """Add a layer for an operation; its top is the operation's first result unless `top` names another.
+
+        `shape` is that of the result where it is known.
+        """
         result = top or op.node.output[0]
         name = top or op.node.name or result
         layer = self.add(type, name, [blob.name for blob in bottoms], [result], weights)
         if not top:
-            self.values[result] = Blob(result, self.shape(op))
+            self.values[result] = Blob(result, shape or self.shape(op))
         return layer
 
     def alias(self, op: Operation) -> None:

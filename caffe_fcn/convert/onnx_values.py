@@ -80,7 +80,9 @@ def as_integers(op: Any, value: Any) -> list[int]:
 
 
 @FOLDS.of("Shape")
-def _shape(op: Any, blob: Blob) -> Sizes:
+def _shape(op: Any, blob: Any) -> Sizes:
+    if isinstance(blob, Sizes):
+        return Sizes(() if blob.scalar else (len(blob.items),))
     axes = range(len(blob.shape))[op.get("start", 0):op.get("end", len(blob.shape))]
     return Sizes(tuple(Dim(blob.name, axis) for axis in axes))
 

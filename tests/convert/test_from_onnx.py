@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
 from caffe_fcn import TEST, Net
 from caffe_fcn.convert import convert_from_onnx
 from caffe_fcn.convert.graph import read_graph
-from caffe_fcn.errors import FormatError, NotSupportedError, ShapeError
+from caffe_fcn.errors import CaffeFcnError, FormatError, NotSupportedError, ShapeError
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -209,6 +211,32 @@ def test_every_cut_of_a_model_ends_in_one_clear_error(tmp_path):
         path.write_bytes(whole[:length])
         with pytest.raises((FormatError, NotSupportedError, ShapeError), match=r"m\.onnx"):
             convert_from_onnx(path, *out)
+
+
+def test_wrong_bytes_end_in_clear_errors(tmp_path):
+    """Some do no harm (weights), the others are one of our errors; seeds that others found are welcome here."""
+    out = tmp_path / "n.prototxt", tmp_path / "n.caffemodel", {"x": (1, 3, 8, 8)}
+    nodes = [node("Conv", "x w", "z"), helper.make_node("Shape", ["z"], ["s"], start=2),
+             node("Slice", "x zero s axes", "c"), node("Flatten", "c")]
+    arrays = {"w": weights(2, 3, 3, 3), "zero": np.array([0, 0]), "axes": np.array([2, 3])}
+    whole = save(tmp_path / "m.onnx", nodes, arrays, axes=2).read_bytes()
+    random = np.random.default_rng(5)
+    for _ in range(150):
+        data = bytearray(whole)
+        data[random.integers(len(data))] = random.integers(256)
+        (tmp_path / "m.onnx").write_bytes(data)
+        with contextlib.suppress(CaffeFcnError), np.errstate(all="ignore"):
+            convert_from_onnx(tmp_path / "m.onnx", *out)
+
+
+@pytest.mark.parametrize(("attribute", "value"), [
+    ("strides", [0, 1]), ("strides", [2**40, 1]), ("kernel_shape", [2**62, 3]), ("kernel_shape", [-1, 3]),
+    ("pads", [-1, 0, -1, 0]), ("pads", [2**40, 0, 2**40, 0]), ("strides", [1]), ("pads", [0])])
+def test_impossible_numbers(attribute, value, tmp_path):
+    attributes = {"kernel_shape": [2, 2], "strides": [1, 1], "pads": [0, 0, 0, 0], attribute: value}
+    path = save(tmp_path / "m.onnx", [node("MaxPool", "x", **attributes)])
+    with pytest.raises((FormatError, NotSupportedError), match=r"m\.onnx"):
+        convert_from_onnx(path, tmp_path / "n.prototxt", tmp_path / "n.caffemodel", {"x": (1, 3, 8, 8)})
 
 
 def test_blobs_keep_the_names_of_values(back):
