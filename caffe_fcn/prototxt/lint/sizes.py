@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...coord_map import AxisMismatch, UndefinedMap, Window
+from ...coord_map import AxisMismatch, CoordMaps, UndefinedMap, Window
 from ...coord_map.rules import layer_windows
 from ..fields import places
 from ..heads import classes_of, heads, score_layers
-from ..shapes import LayerShapes, net_shapes
+from ..shapes import LayerShapes, NetShapes, net_shapes, without_rules
 from .rule import INFO, WARNING, Note, View, view_rule
 
 WINDOWED = {"Convolution": ("convolution_param", 2), "Pooling": ("pooling_param", 2)}
@@ -57,7 +57,7 @@ def padding_not_needed(view: View) -> Iterator[Note]:
 
 
 def _builds_with_less(view: View, row: LayerShapes) -> bool:
-    """Whether all layers still have an output when this one pads by half its kernel; crops are not looked at."""
+    """Whether all layers still have an output when this one pads by half its kernel, with the offsets that follow."""
     net: Any = type(view.net)()
     net.CopyFrom(view.net)
     param = net.layer[row.index].convolution_param
@@ -67,7 +67,20 @@ def _builds_with_less(view: View, row: LayerShapes) -> bool:
     before = {other.index for other in view.shapes.errors}
     options = view.options
     after = net_shapes(net, view.shapes.phase, options.sizes, stages=options.stages, dialect=options.dialect)
-    return all(other.param.type == "Crop" for other in after.errors if other.index not in before)
+    return _crops_fit(after) and all(other.param.type == "Crop" for other in after.errors if other.index not in before)
+
+
+def _crops_fit(shapes: NetShapes) -> bool:
+    """Whether no crop would have to start before the first pixel."""
+    maps = CoordMaps(without_rules(row.param for row in shapes.layers), shapes.phase)
+    for row in shapes.layers:
+        if row.param.type == "Crop" and len(row.param.bottom) == 2 and row.param.crop_param.axis == 2:
+            try:
+                if max(maps.between(*row.param.bottom).shift) > 0:
+                    return False
+            except (KeyError, UndefinedMap, AxisMismatch):
+                continue
+    return True
 
 
 @view_rule("receptive-field", WARNING)
