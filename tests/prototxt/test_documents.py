@@ -11,7 +11,7 @@ import caffe_fcn.prototxt
 from caffe_fcn.prototxt.lint import lint_text
 
 
-@pytest.mark.parametrize("page", ["prototxt.md", "lint.md"])
+@pytest.mark.parametrize("page", ["prototxt.md", "lint.md", "draw.md"])
 def test_python_example(page, root, monkeypatch, capsys):
     monkeypatch.chdir(root)
     code = re.search(r"```python\n(.*?)```", (root / "docs" / page).read_text(), re.DOTALL)[1]
