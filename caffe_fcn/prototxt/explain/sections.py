@@ -145,10 +145,11 @@ def _scale(one: Loss) -> list[str]:
     if one.terms <= MEAN:
         return [*words, "Loss and gradients do not depend on the size of the images; learning rates are those of "
                         "classification nets."]
-    return [*words, f"Loss and gradients are {one.terms:,.0f} times those of a mean over all predictions, and they "
-                    f"grow with the size of the images. So is the step: a learning rate of 1e-10 here moves the weights "
-                    f"as {one.terms * 1e-10:.3g} would with the mean. Rates, weight decay and gradient clipping must be "
-                    "chosen together with the normalisation."]
+    return [*words,
+            f"Loss and gradients are {one.terms:,.0f} times those of a mean over all predictions, and they grow with "
+            "the size of the images. So is the step: a learning rate of 1e-10 here moves the weights as "
+            f"{one.terms * 1e-10:.3g} would with the mean. Rates, weight decay and gradient clipping must be chosen "
+            "together with the normalisation."]
 
 
 def findings(found: Sequence[Finding]) -> str:
