@@ -19,6 +19,7 @@ from caffe_fcn.errors import CaffeFcnError, FileAccessError, FormatError, Missin
 BACKENDS = ("leveldb", "lmdb")
 COMMIT_EVERY = 1000  # records
 MARKS = {"lmdb": "data.mdb", "leveldb": "CURRENT"}  # the file that tells what a folder holds
+HELD = {"lmdb": "data.mdb", "leveldb": "LOCK"}  # the file that stays open as long as the database
 
 
 class Reader(Protocol):
@@ -73,14 +74,14 @@ def open_reader(backend: str, path: str | os.PathLike[str]) -> Reader:
     """
     folder = os.path.realpath(path)
     _check_kind(backend, os.fspath(path), folder)
-    key = (backend, folder, os.stat(folder).st_ino)
-    reader = _open.get(key)
+    reader = _open.get((backend, folder, _number(backend, folder)))
     if reader is None:
         if backend == "lmdb":
             from caffe_fcn.formats.lmdb import LmdbReader as Kind
         else:
             from caffe_fcn.formats.leveldb import LevelDbReader as Kind  # type: ignore[assignment]
-        reader = _open[key] = Kind(os.fspath(path))
+        reader = Kind(os.fspath(path))
+        _open[backend, folder, _number(backend, folder)] = reader
     return reader
 
 
@@ -106,6 +107,14 @@ def new_database(backend: str, path: str | os.PathLike[str]) -> Iterator[RecordW
             writer.close()
 
 
+def _number(backend: str, folder: str) -> int:
+    """Tells an open database from a later one of the same name: nothing else gets the number of an open file."""
+    try:
+        return os.stat(os.path.join(folder, HELD[backend])).st_ino
+    except FileNotFoundError:  # a copied LevelDB has no LOCK until it is opened
+        return 0
+
+
 def _check_kind(backend: str, name: str, folder: str) -> None:
     if not os.path.exists(folder):
         raise MissingFileError(f"there is no database '{name}' (looked from '{os.getcwd()}')", name)
@@ -115,8 +124,9 @@ def _check_kind(backend: str, name: str, folder: str) -> None:
         return
     for other in BACKENDS:
         if other != backend and os.path.exists(os.path.join(folder, MARKS[other])):
-            raise FormatError(f"'{name}' is a database of the kind {other}, not {backend}: set backend to "
-                              f"{other.upper()} (LEVELDB is the default)")
+            raise FormatError(f"'{name}' is a database of the kind {other}, not {backend}: in the "
+                              f"prototxt set backend to {other.upper()} (LEVELDB is the default), for a command "
+                              f"--backend={other}")
     raise FormatError(f"'{name}' holds no {backend} database: it has no file '{MARKS[backend]}'")
 
 

@@ -26,6 +26,7 @@ class LevelDbReader:
 
     def __init__(self, source: str) -> None:
         self.source = source
+        self._positions: set[Any] = set()  # open iterators
         plyvel = self._plyvel = _import()
         try:
             self._database = plyvel.DB(source, create_if_missing=False, max_open_files=OPEN_FILES,
@@ -34,8 +35,9 @@ class LevelDbReader:
             raise FormatError(f"the database '{source}' is damaged: {error}") from error
         except plyvel.Error as error:
             if "lock" in str(error).lower():
-                raise FileAccessError(f"the database '{source}' is in use by another process (LevelDB allows one at a "
-                                      f"time), or its folder is read-only: close the other one or copy the folder "
+                raise FileAccessError(f"the database '{source}' is in use by another process, or by a net that was "
+                                      "made before the folder was replaced (LevelDB allows one user at a time), or its "
+                                      "folder is read-only: close the other one or copy the folder "
                                       f"[{error}]", source) from error
             raise FileAccessError(f"cannot read the database '{source}': {error}", source) from error
 
@@ -44,15 +46,22 @@ class LevelDbReader:
         try:
             # the plain iterator of plyvel takes a damaged block for the end
             with self._database.raw_iterator(verify_checksums=True) as position:
-                position.seek_to_first()
-                while position.valid():
-                    yield position.item()
-                    position.next()
+                self._positions.add(position)
+                try:
+                    position.seek_to_first()
+                    while position.valid():
+                        yield position.item()
+                        position.next()
+                finally:
+                    self._positions.discard(position)
         except self._plyvel.Error as error:
             raise FormatError(f"the database '{self.source}' is damaged: {error}; copy it again") from error
 
     def __del__(self) -> None:
         if hasattr(self, "_database"):
+            # when Python exits plyvel has lost sight of them, and one that outlives the database ends the process
+            for position in self._positions:
+                position.close()
             self._database.close()
 
 

@@ -29,7 +29,8 @@ class LmdbReader:
         if os.path.exists(file) and os.path.getsize(file) == 0:
             raise FormatError(f"the database '{source}' is empty: '{file}' has no bytes")
         try:
-            self._environment = lmdb.open(source, readonly=True, lock=False, create=False, max_readers=1)
+            # the file, not the folder: a new folder may get the number of a deleted one that is still being read
+            self._environment = lmdb.open(file, subdir=False, readonly=True, lock=False, create=False, max_readers=1)
         except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError) as error:
             raise FormatError(f"'{source}' is not an LMDB database or is damaged: {error}") from error
         except lmdb.Error as error:

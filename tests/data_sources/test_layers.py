@@ -251,7 +251,7 @@ BAD_LAYERS = {
     "type: 'Data' data_param { batch_size: 1 }": (LayerError, "needs 'source'"),
     "type: 'Data' data_param { source: 'db' batch_size: 0 backend: LMDB }": (LayerError, "'batch_size' must be at lea"),
     "type: 'Data' data_param { source: 'none' batch_size: 1 }": (MissingFileError, "there is no database 'none'"),
-    "type: 'Data' data_param { source: 'db' batch_size: 1 }": (FormatError, "kind lmdb, not leveldb: set backend to"),
+    "type: 'Data' data_param { source: 'db' batch_size: 1 }": (FormatError, "kind lmdb, not leveldb: in the p"),
     "type: 'Data' data_param { source: 'a.png' batch_size: 1 }": (FormatError, "a leveldb database is a folder"),
     "type: 'ImageData' image_data_param { source: 'none.txt' }": (MissingFileError, "none.txt"),
     "type: 'ImageData' image_data_param { source: 'bad.txt' }": (PrototxtError, "bad.txt:2: expected an image and"),

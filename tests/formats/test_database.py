@@ -94,6 +94,31 @@ def test_one_handle_for_all_readers_of_a_process(backend):
     assert sum(1 for _ in open_reader(backend, "db").records()) == 1
 
 
+@backends
+def test_python_exits_while_a_database_is_read(backend):
+    make(backend)
+    code = f"""
+from caffe_fcn.formats.database import open_reader
+class Net: pass
+net = Net()
+net.reader = open_reader({backend!r}, "db")
+net.records = net.reader.records()
+next(net.records)
+net.cycle = net
+print("end")
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (0, "end\n"), run.stderr
+
+
+def test_a_replaced_database_while_the_old_one_is_open():
+    make("lmdb", count=2)
+    old = open_reader("lmdb", "db")
+    make("lmdb", "other", count=3)
+    os.replace("other/data.mdb", "db/data.mdb")  # the folder keeps its number, as a new one may get it by chance
+    assert [sum(1 for _ in reader.records()) for reader in (old, open_reader("lmdb", "db"))] == [2, 3]
+
+
 def test_reading_an_lmdb_changes_nothing(folder):
     make("lmdb")
     os.remove("db/lock.mdb")
@@ -106,7 +131,7 @@ WRONG = {
     "nothing": (MissingFileError, "there is no database 'db'"),
     "file": (FormatError, "'db' is not a database: a .* database is a folder"),
     "empty folder": (FormatError, "'db' holds no .* database: it has no file"),
-    "other kind": (FormatError, "is a database of the kind .*: set backend to L"),
+    "other kind": (FormatError, "is a database of the kind .*: in the prototxt set backend to L"),
 }
 
 
