@@ -34,6 +34,8 @@ PROD, SUM, MAX = (caffe_pb2.EltwiseParameter.EltwiseOp.Value(name) for name in (
 
 def to_onnx(graph: Graph) -> bytes:
     """A net as an ONNX model, values bearing the names of blobs. NotSupportedError for layers ONNX cannot express."""
+    from . import forks  # noqa: F401  enters its layers into the table, whose functions it uses
+
     builder = OnnxBuilder(graph)
     for node in graph.nodes:
         if node.type not in LAYERS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +69,8 @@ class TorchModule(NamedTuple):
 
 def to_torch(graph: Graph) -> TorchModule:
     """A net as a PyTorch module. NotSupportedError for layers that it cannot express."""
+    from . import forks  # noqa: F401  enters its layers into the table, whose functions it uses
+
     builder = TorchBuilder(graph)
     for node in graph.nodes:
         if node.type not in LAYERS:
@@ -224,12 +227,17 @@ def _scale(node: Node, b: TorchBuilder) -> None:
 @LAYERS.of("BatchNorm")
 def _batch_norm(node: Node, b: TorchBuilder) -> None:
     mean, variance, eps = stored_statistics(node)
+    batch_norm(node, b, [("running_mean", mean), ("running_var", variance)], f"eps={eps!r}, affine=False")
+
+
+def batch_norm(node: Node, b: TorchBuilder, state: Sequence[tuple[str, np.ndarray]], words: str) -> None:
+    """A batch normalisation module with this state. NotSupportedError for bottoms that it does not take."""
     shape = node.bottoms[0].shape
     if not 2 <= len(shape) <= 5:
         raise node.refusal("only bottoms of 2 to 5 axes can be converted")
-    made = f"nn.BatchNorm{max(len(shape) - 2, 1)}d({shape[1]}, eps={eps!r}, affine=False)"
-    state = [("running_mean", mean), ("running_var", variance), ("num_batches_tracked", np.array(0, np.int64))]
-    b.set(node, f"{b.module(node, made, state)}({b.x(node)})")
+    made = f"nn.BatchNorm{max(len(shape) - 2, 1)}d({shape[1]}, {words})"
+    module = b.module(node, made, [*state, ("num_batches_tracked", np.array(0, np.int64))])
+    b.set(node, f"{module}({b.x(node)})")
 
 
 @LAYERS.of("MVN")

@@ -23,7 +23,7 @@ def random_net(prototxt: str, file: str | None = None) -> Net:
     for layer in net.layers:
         for i, blob in enumerate(layer.blobs):
             values = random.standard_normal(blob.data.shape)
-            if layer.type == "BatchNorm":
+            if layer.type in ("BatchNorm", "BN"):
                 values = np.abs(values) + (0.5 if i else 0)
             blob.data[...] = values / max(1.0, np.sqrt(blob.count / blob.shape[0])) if blob.shape else values
     return net

@@ -79,6 +79,11 @@ CASES = {
     "reduction-squares": 'type: "Reduction" reduction_param { operation: SUMSQ axis: 1 }',
     "argmax": 'type: "ArgMax" argmax_param { axis: 1 }',
     "argmax-flat": 'type: "ArgMax"',
+    "interp-zoom": 'type: "Interp" interp_param { zoom_factor: 3 pad_beg: -1 }',
+    "interp-shrink": 'type: "Interp" interp_param { shrink_factor: 3 pad_beg: -1 pad_end: -2 }',
+    "interp-fixed": 'type: "Interp" interp_param { height: 20 width: 9 }',
+    "bn-pspnet": 'type: "BN" bn_param { frozen: false eps: 0.01 }',
+    "bn-segnet": 'type: "BN" bn_param { bn_mode: INFERENCE }',
     "permute": 'type: "Permute" permute_param { order: [0, 2, 3, 1] }',
 }
 
@@ -158,6 +163,7 @@ REFUSED = {
     'type: "Pooling" pooling_param { pool: STOCHASTIC kernel_size: 2 }': "STOCHASTIC",
     'type: "Pooling" pooling_param { pool: AVE kernel_size: 1 stride: 3 }': "stride",
     'type: "BatchNorm" batch_norm_param { use_global_stats: false }': "use_global_stats",
+    'type: "BN" bn_param { bn_mode: LEARN }': "INFERENCE",
     'type: "ArgMax" argmax_param { axis: 1 top_k: 2 }': "top_k",
     'type: "Convolution" convolution_param { axis: 2 num_output: 2 kernel_size: 3 }': "axis",
     'type: "Convolution" convolution_param { num_output: 2 kernel_size: 15 stride: 5 }': "kernel",
