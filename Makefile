@@ -4,7 +4,7 @@ VENV := .venv
 BENCH := .venv-bench
 BIN := $(VENV)/bin
 
-.PHONY: demo train-demo test test-fast lint bench clean
+.PHONY: demo train-demo test test-fast lint bench bench-train bench-memory clean
 
 # Segments the shipped street photo; the pictures land in demo_out/.
 demo: $(VENV)/.installed
@@ -24,10 +24,18 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# Speed next to PyTorch; the results land in benchmarks/results/.
+# Forward passes next to OpenVINO, ONNX Runtime, OpenCV and PyTorch; results land in benchmarks/results/.
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python benchmarks/forward.py
+
+# An iteration of training next to PyTorch.
+bench-train: $(BENCH)/.installed
+	$(BENCH)/bin/python benchmarks/training.py
+
+# Loading, peak memory, the first pass, and how time and memory grow with the image.
+bench-memory: $(BENCH)/.installed
 	$(BENCH)/bin/python benchmarks/loading.py
+	$(BENCH)/bin/python benchmarks/memory.py
 
 # The stamps make pip run again only after a change of the packaging.
 $(VENV)/.installed: setup.py pyproject.toml
@@ -43,9 +51,9 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -e ".[test]"
 	touch $@
 
-$(BENCH)/.installed: setup.py pyproject.toml
+$(BENCH)/.installed: setup.py pyproject.toml benchmarks/requirements.txt
 	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install --quiet -e . torch==2.13.0
+	$(BENCH)/bin/python -m pip install --quiet -r benchmarks/requirements.txt
 	touch $@
 
 clean:

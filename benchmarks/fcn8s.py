@@ -6,7 +6,7 @@ J. Long, E. Shelhamer, T. Darrell: Fully Convolutional Networks for Semantic Seg
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -142,6 +142,13 @@ def random_weights(seed: int = 0) -> dict[str, list[np.ndarray]]:
         weight[np.arange(CLASSES), np.arange(CLASSES)] = np.outer(rise, rise)
         params[deconv.name] = [weight]
     return params
+
+
+def set_weights(net: Any) -> None:
+    """Give a net of this package `random_weights`."""
+    for name, values in random_weights().items():
+        for blob, value in zip(net.params[name], values, strict=True):
+            blob.data[...] = value
 
 
 def random_image(height: int, width: int, seed: int = 1) -> np.ndarray:

@@ -25,9 +25,7 @@ def write_files(folder: Path) -> tuple[str, str]:
     net_file, weight_file = folder / "deploy.prototxt", folder / "fcn8s.caffemodel"
     net_file.write_text(fcn8s.prototxt(500, 334), encoding="utf-8")
     net = caffe.Net(str(net_file), caffe.TEST)
-    for name, values in fcn8s.random_weights().items():
-        for blob, value in zip(net.params[name], values, strict=True):
-            blob.data[...] = value
+    fcn8s.set_weights(net)
     net.save(str(weight_file))
     return str(net_file), str(weight_file)
 

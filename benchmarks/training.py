@@ -16,7 +16,6 @@ from pathlib import Path
 import fcn8s
 import numpy as np
 from common import machine, write_results
-from forward import torch_net
 from interleaved import Engines, compared, report
 
 SCALE = 1e-3  # of the weights of the scores, so that probabilities stay above the smallest that Caffe's loss counts
@@ -74,6 +73,7 @@ def build_caffe(height: int, width: int, threads: int) -> Callable[[], np.ndarra
 def build_torch(height: int, width: int, threads: int) -> Callable[[], np.ndarray]:
     """The same in PyTorch, with its fused update."""
     import torch
+    from fcn8s_torch import torch_net
     from torch.nn import functional
 
     scores, params = torch_net(height, width, threads)
@@ -106,18 +106,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     engines = Engines(BUILDERS, (options.height, options.width, options.threads), options.threads)
-    difference = engines.difference()
+    differences = engines.differences()
     results = {
         "net": "voc-fcn8s, full width, forward, backward and update",
         "image": [options.height, options.width],
         "threads": options.threads,
-        "difference_of_losses": difference,
+        "differences_of_losses": differences,
         **compared(engines.time(options.rounds)),
+        "peak_bytes": engines.peaks,
         "machine": machine("caffe_fcn", "numpy", "numba", "torch"),
     }
     path = write_results("training", results)
-    report(results, ("caffe_fcn", "torch"))
-    print(f"losses differ by {difference:.1e} of their value; written to {path}")
+    report("FCN-8s, an iteration of training", results)
+    print(f"written to {path}")
 
 
 if __name__ == "__main__":
