@@ -32,6 +32,8 @@ def _extract(_: dict[str, Any], arguments: list[str]) -> int:
     names, folders = blobs.split(","), databases.split(",")
     if len(names) != len(folders):
         raise UsageError(f"{len(names)} blob(s) and {len(folders)} database(s) are named; each blob needs one")
+    if len(set(folders)) < len(folders):
+        raise UsageError(f"each database needs a name of its own, got {databases}")
     if backend not in BACKENDS:
         raise UsageError(f"DB_TYPE is lmdb or leveldb, got '{backend}'")
     if not batches.isdecimal():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from caffe_fcn.errors import FormatError, ShapeError
+from caffe_fcn.errors import FormatError, MissingFileError, ShapeError
 from caffe_fcn.formats.files import existing_file
 from caffe_fcn.formats.hdf5 import format_errors, import_h5py, read_dataset
 from caffe_fcn.memory import check_room
@@ -37,7 +37,9 @@ def read_sets(path: str | os.PathLike[str], names: Sequence[str]) -> list[np.nda
 def _read(file: Any, name: str, h5py: Any) -> np.ndarray:
     dataset = file.get(name)
     if not isinstance(dataset, h5py.Dataset):
-        raise FormatError(f"{file.filename}: has no data set '{name}' (a top of the layer); it has {sorted(file)[:20]}")
+        kind = "; this is a group" if dataset is not None else ""
+        raise FormatError(f"{file.filename}: has no data set '{name}' (a top of the layer){kind}; it has "
+                          f"{sorted(file)[:20]}")
     if not dataset.shape:
         raise FormatError(f"{file.filename}: the data set '{name}' is a single value; the first axis must be rows")
     check_room(dataset.size * (dataset.dtype.itemsize + 4), f"{file.filename}: '{name}' of shape {dataset.shape} (use "
@@ -54,7 +56,7 @@ class Hdf5Batches:
 
     def __init__(self, source: str, names: Sequence[str], size: int, shuffle: bool,
                  generator: np.random.Generator) -> None:
-        self._files = file_list(source)
+        self._source, self._files = source, file_list(source)
         self._names, self._size = names, size
         self._shuffle, self._generator = shuffle, generator
         self._next_file = 0
@@ -74,7 +76,10 @@ class Hdf5Batches:
                     self._generator.shuffle(self._files)
             file = self._files[self._next_file]
             self._next_file += 1
-            sets = read_sets(file, self._names)
+            try:
+                sets = read_sets(file, self._names)
+            except MissingFileError as error:
+                raise MissingFileError(f"{error}, listed in '{self._source}'", file) from None
             self._check_shapes(file, sets)
             self._sets = sets
         self._order = np.arange(len(self._sets[0]))

@@ -10,6 +10,7 @@ from caffe_fcn.errors import FileAccessError, PrototxtError
 from caffe_fcn.formats.files import existing_file
 
 SHOWN = 60  # characters of a bad line
+LARGEST = 2**31 - 1  # label that a Datum can hold
 
 
 class ImageLine(NamedTuple):
@@ -53,8 +54,8 @@ def image_list(path: str | os.PathLike[str]) -> list[ImageLine]:
         if not line:
             continue
         name, _, label = line.rpartition(" ")
-        if not name.strip() or not re.fullmatch(r"[+-]?[0-9]{1,10}", label):
-            raise PrototxtError("expected an image and its label, a whole number, with a blank between; got "
+        if not name.strip() or not re.fullmatch(r"[+-]?[0-9]{1,10}", label) or abs(int(label)) > LARGEST:
+            raise PrototxtError("expected an image and its label, a whole number (32 bits), with a blank between; got "
                                 f"{_shown(line)}", file, number)
         found.append(ImageLine(f"{file}:{number}", name.rstrip(), int(label)))
     if not found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -51,8 +52,8 @@ def read_windows(path: str | os.PathLike[str], folder: str) -> tuple[list[Window
         try:
             if word != "#":
                 raise ValueError(f"'#' must begin the entry, got {word[:60]!r}")
-            index, name = int(next(words)), folder + next(words)
-            channels, _, _, count = [int(next(words)) for _ in range(4)]
+            index, name = _whole(next(words)), folder + next(words)
+            channels, _, _, count = [_whole(next(words)) for _ in range(4)]
             for _ in range(count):
                 windows.append(_window(words, name, f"entry {index} of '{file}' ('{name}')"))
         except StopIteration:
@@ -65,11 +66,17 @@ def read_windows(path: str | os.PathLike[str], folder: str) -> tuple[list[Window
 
 
 def _window(words: Iterator[str], name: str, where: str) -> Window:
-    label, overlap = int(next(words)), float(np.float32(next(words)))
-    x1, y1, x2, y2 = [int(next(words)) for _ in range(4)]
+    label, overlap = _whole(next(words)), float(np.float32(next(words)))
+    x1, y1, x2, y2 = [_whole(next(words)) for _ in range(4)]
     if x1 > x2 or y1 > y2:
         raise ValueError(f"a window must have x1 <= x2 and y1 <= y2, got x1 y1 x2 y2 = {x1} {y1} {x2} {y2}")
     return Window(name, label, overlap, (x1, y1, x2, y2), where)
+
+
+def _whole(word: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,10}", word):
+        raise ValueError(f"expected a whole number, got {word[:60]!a}")
+    return int(word)
 
 
 def place(corners: tuple[int, int, int, int], image_size: tuple[int, int], crop: int, context: int, square: bool,

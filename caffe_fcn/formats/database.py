@@ -48,8 +48,8 @@ class RecordWriter:
         self._waiting: list[tuple[bytes, bytes]] = []
 
     def put(self, key: str, value: bytes) -> None:
-        """Add a record."""
-        self._waiting.append((key.encode(), value))
+        """Add a record. The key may hold a file name that is no UTF-8."""
+        self._waiting.append((key.encode("utf-8", "surrogateescape"), value))
         self.count += 1
         if len(self._waiting) == COMMIT_EVERY:
             self.flush()

@@ -48,6 +48,13 @@ def test_raw(flags):
         assert message.label == 5 + i and not message.encoded and message.HasField("encoded")
 
 
+def test_names_that_are_no_utf8(folder):
+    os.rename("img/0.png", b"img/\xff.png")
+    (folder / "list.txt").write_bytes(b"\xff.png 5\n")
+    assert convert_imageset.main(["img/", "list.txt", "db"]) == 0
+    assert [key for key, _ in open_reader("lmdb", "db").records()] == [b"00000000_\xff.png"]
+
+
 def test_gray_and_resized():
     def shapes(*flags):
         return {(d.channels, d.height, d.width) for d in convert(*flags).values()}
@@ -162,6 +169,7 @@ def test_extract_features(weights, backend):
 @pytest.mark.parametrize(("change", "message"), [
     ({2: "c,f"}, "2 blob.* and 1 database"),
     ({2: "x"}, "the net has no blob 'x'; it has data, label, c, f"),
+    ({2: "c,f", 3: "out,out"}, "each database needs a name of its own, got out,out"),
     ({3: "db"}, "'db' exists already"),
     ({4: "-1"}, "unknown flag"),
     ({4: "many"}, "whole number, got 'many'"),

@@ -214,6 +214,7 @@ def write_h5(name, **sets):
 
 BAD_HDF5 = {
     "missing set": ({"data": [1.0]}, r"bad.h5: has no data set 'label' .* it has \['data'\]"),
+    "group": ({"data/x": [1.0], "label": [1.0]}, r"no data set 'data' .*; this is a group"),
     "uneven rows": ({"data": [1.0, 2], "label": [1.0]}, r"bad.h5: .*equally many rows.*'data' 2, 'label' 1"),
     "no rows": ({"data": np.zeros((0, 2)), "label": np.zeros(0)}, r"equally many rows, at least one"),
     "single value": ({"data": 1.0, "label": [1.0]}, r"'data' is a single value"),
@@ -237,6 +238,12 @@ def test_a_later_bad_hdf5_file_costs_one_batch(sources, make_net):
     with pytest.raises(FormatError, match=r"bad.h5: has no data set 'label'"):
         net.forward()
     assert net.forward()["label"].tolist() == [100, 101]
+
+
+def test_a_missing_hdf5_file(sources, make_net):
+    (sources / "h5.txt").write_text("none.h5")
+    with pytest.raises(MissingFileError, match=r"there is no file 'none.h5' .*, listed in 'h5.txt'"):
+        make_net(layer("type: 'HDF5Data' hdf5_data_param { source: 'h5.txt' batch_size: 2 }"))
 
 
 def test_hdf5_rows_of_another_shape(sources, make_net):

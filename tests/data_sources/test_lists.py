@@ -27,6 +27,7 @@ def test_image_list(content, expected, write):
 
 
 @pytest.mark.parametrize("line", [b"a.png", b"a.png b", b"a.png 1.5", b" 3", b"a.png\t3", b"a.png 99999999999",
+                                  b"a.png 2147483648",
                                   b"\0" * 5000])
 def test_bad_line(line, write):
     write(b"a.png 3\n" + line + b"\n")

@@ -65,6 +65,8 @@ BAD_FILES = {
     "a.png 3": (PrototxtError, "'#' must begin the entry, got 'a.png'"),
     ENTRY[:-4]: (PrototxtError, "ends too early"),
     ENTRY.replace("0.9", "x"): (PrototxtError, "'x'"),
+    ENTRY.replace("1 1 4 4", "1 1 4 4.5"): (PrototxtError, "w.txt.* expected a whole number, got '4.5'"),
+    ENTRY.replace("1 1 4 4", "1 1 4 " + "9" * 400): (PrototxtError, "expected a whole number, got '999"),
     ENTRY.replace("1 1 4 4", "4 1 1 4"): (PrototxtError, "x1 <= x2 and y1 <= y2"),
     ENTRY.replace("0.1", "0.5"): (LayerError, r"'w.txt' has no background window \(overlap < 0.5\)"),
     ENTRY.replace("0.9", "0.4"): (LayerError, r"no object window \(overlap >= 0.5\)"),
