@@ -105,8 +105,8 @@ class Message:
         tag, position = self.varint(begin)
         number, wire = tag >> 3, tag & 7
         if number == 0 or tag > MAX_TAG or wire > FIXED32:
-            raise self.error(begin, f"not a protobuf field (number {number}, wire type {wire}); the file is damaged or of "
-                             "another format")
+            raise self.error(begin, f"not a protobuf field (number {number}, wire type {wire}); the file is damaged or "
+                             "of another format")
         return number, wire, position
 
     def _after(self, position: int, length: int, begin: int) -> int:

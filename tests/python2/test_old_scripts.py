@@ -35,6 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     for name, source in FILES.items():
         Path(name).write_text(source)
+        monkeypatch.delitem(sys.modules, Path(name).stem, raising=False)  # other tests import modules of these names
     rng = np.random.default_rng(0)
     for part in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         os.makedirs(f"voc/{part}")
