@@ -122,6 +122,10 @@ def _load(net_file: PathLike, weights: PathLike, names: PathLike | None) -> Net:
     arrays = None if names is None and holds_blobs(weights) else read_arrays(weights)
     if arrays is None:
         net.copy_from(weights)
+        unfilled = [line.name for line in net.copied.unfilled] if net.copied else []
+        if unfilled:
+            logger.warning("%s has no weights for %s: their fillers' values are converted", os.fspath(weights),
+                           ", ".join(unfilled))
         return net
     unused = fill(net, arrays, read_map(names) if names is not None else {}, os.fspath(weights))
     if unused:

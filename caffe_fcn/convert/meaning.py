@@ -27,23 +27,47 @@ class Pool(NamedTuple):
     after: Pair
 
 
-def pool_windows(node: Node) -> Pool:
-    """The windows of a Pooling layer that is not global.
+def pool_windows(node: Node) -> Pool | None:
+    """The windows of a Pooling layer; None for one over the whole plane.
 
     Caffe rounds the number of windows up and, with padding, drops a last one that starts at H + pad or beyond. This is
     rounding down with pad + stride - 1 rows after the input, though with padding never more than kernel - 1.
+    NotSupportedError for STOCHASTIC, masks, and means of windows wholly outside.
     """
+    p = node.param.pooling_param
+    if p.pool == Method.STOCHASTIC or len(node.tops) > 1:
+        raise node.refusal("'pool: STOCHASTIC' and a second top (the mask) cannot be converted")
+    if p.global_pooling:
+        return None
     kernel, stride, pad = node.layer.given  # type: ignore[attr-defined]
-    up = node.param.pooling_param.round_mode != Method.FLOOR
+    up = p.round_mode != Method.FLOOR
     after = [p + (s - 1 if up else 0) for p, s in zip(pad, stride, strict=True)]
     if any(pad):
         after = [min(a, k - 1) for a, k in zip(after, kernel, strict=True)]
-    return Pool(kernel, stride, pad, (after[0], after[1]))
+    pool = Pool(kernel, stride, pad, (after[0], after[1]))
+    if p.pool == Method.AVE and windows_may_miss(pool):
+        raise node.refusal("a 'stride' larger than the kernel leaves AVE windows without a value")
+    return pool
 
 
 def windows_may_miss(pool: Pool) -> bool:
     """Whether a last window may lie wholly outside the input."""
     return any(a >= k for a, k in zip(pool.after, pool.kernel, strict=True))
+
+
+def crop_offsets(node: Node) -> tuple[int, list[int]]:
+    """First axis of a Crop layer, and the offset along each axis from it on."""
+    p, axis = node.param.crop_param, node.axis(node.param.crop_param.axis)
+    cut = len(node.bottoms[0].shape) - axis
+    return axis, list(p.offset) if len(p.offset) == cut else [*p.offset, 0][:1] * cut
+
+
+def constant_power(node: Node) -> float | None:
+    """The value of a Power layer whose top does not depend on its bottom; None for any other."""
+    p = node.param.power_param
+    if p.power * p.scale:
+        return None
+    return float(np.float32(p.shift) ** np.float32(p.power)) if p.power else 1.0
 
 
 class Folded(NamedTuple):

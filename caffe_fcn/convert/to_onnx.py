@@ -15,6 +15,8 @@ from .meaning import (
     FLT_MAX,
     Pool,
     check_spatial,
+    constant_power,
+    crop_offsets,
     folded,
     joint_axis,
     operand_place,
@@ -78,16 +80,11 @@ def _inner_product(node: Node, b: OnnxBuilder) -> None:
 
 @LAYERS.of("Pooling")
 def _pooling(node: Node, b: OnnxBuilder) -> None:
-    p, method = node.param.pooling_param, node.param.pooling_param.pool
-    if method == Method.STOCHASTIC or len(node.tops) > 1:
-        raise node.refusal("'pool: STOCHASTIC' and a second top (the mask) cannot be converted")
-    if p.global_pooling:
-        b.add(node, "GlobalMaxPool" if method == Method.MAX else "GlobalAveragePool", [_x(node)], 0)
+    pool, maximum = pool_windows(node), node.param.pooling_param.pool == Method.MAX
+    if pool is None:
+        b.add(node, "GlobalMaxPool" if maximum else "GlobalAveragePool", [_x(node)], 0)
         return
-    pool = pool_windows(node)
-    if method == Method.AVE:
-        if windows_may_miss(pool):
-            raise node.refusal("a 'stride' larger than the kernel leaves AVE windows without a value")
+    if not maximum:
         _average(node, b, _x(node), pool, 0)
         return
     x, pads = _x(node), (*pool.before, *pool.after)
@@ -195,8 +192,7 @@ def _mvn(node: Node, b: OnnxBuilder) -> None:
 
 @LAYERS.of("Crop")
 def _crop(node: Node, b: OnnxBuilder) -> None:
-    p, axis, axes = node.param.crop_param, node.axis(node.param.crop_param.axis), len(node.bottoms[0].shape)
-    offsets = list(p.offset) if len(p.offset) == axes - axis else [*p.offset, 0][:1] * (axes - axis)
+    (axis, offsets), axes = crop_offsets(node), len(node.bottoms[0].shape)
     starts = b.integers(node, "starts", offsets)
     sizes = b.add(node, "Shape", [node.bottoms[1].name], start=axis, end=axes)
     ends = b.add(node, "Add", [sizes, starts])
@@ -310,9 +306,8 @@ def _swish(node: Node, b: OnnxBuilder) -> None:
 
 @LAYERS.of("Power")
 def _power(node: Node, b: OnnxBuilder) -> None:
-    p = node.param.power_param
-    if p.power * p.scale == 0:
-        value = float(np.float32(p.shift) ** np.float32(p.power)) if p.power else 1.0
+    p, value = node.param.power_param, constant_power(node)
+    if value is not None:
         shape = b.add(node, "Shape", [_x(node)])
         tensor = b.onnx.helper.make_tensor("value", b.onnx.TensorProto.FLOAT, [1], [value])
         b.add(node, "ConstantOfShape", [shape], 0, value=tensor)

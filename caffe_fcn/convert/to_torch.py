@@ -15,6 +15,8 @@ from .graph import Graph, Node
 from .meaning import (
     Pool,
     check_spatial,
+    constant_power,
+    crop_offsets,
     folded,
     joint_axis,
     operand_place,
@@ -22,7 +24,6 @@ from .meaning import (
     single_maximum,
     slices,
     stored_statistics,
-    windows_may_miss,
 )
 from .table import Table
 from .to_onnx import MAX, PROD
@@ -165,16 +166,10 @@ def _inner_product(node: Node, b: TorchBuilder) -> None:
 
 @LAYERS.of("Pooling")
 def _pooling(node: Node, b: TorchBuilder) -> None:
-    p, method, x = node.param.pooling_param, node.param.pooling_param.pool, b.x(node)
-    if method == Method.STOCHASTIC or len(node.tops) > 1:
-        raise node.refusal("'pool: STOCHASTIC' and a second top (the mask) cannot be converted")
-    maximum = method == Method.MAX
-    if p.global_pooling:
+    pool, maximum, x = pool_windows(node), node.param.pooling_param.pool == Method.MAX, b.x(node)
+    if pool is None:
         b.set(node, f"{x}.{'amax' if maximum else 'mean'}((2, 3), keepdim=True)")
         return
-    pool = pool_windows(node)
-    if not maximum and windows_may_miss(pool):
-        raise node.refusal("a 'stride' larger than the kernel leaves AVE windows without a value")
     b.set(node, f"{b.helper('pool_max' if maximum else 'pool_average')}({x}, {_spelled(pool)})")
 
 
@@ -257,9 +252,7 @@ def _mvn(node: Node, b: TorchBuilder) -> None:
 
 @LAYERS.of("Crop")
 def _crop(node: Node, b: TorchBuilder) -> None:
-    p, axis = node.param.crop_param, node.axis(node.param.crop_param.axis)
-    cut = len(node.bottoms[0].shape) - axis
-    offsets = list(p.offset) if len(p.offset) == cut else [*p.offset, 0][:1] * cut
+    axis, offsets = crop_offsets(node)
     b.set(node, f"{b.helper('crop')}({b.x(node)}, {b.x(node, 1)}, {axis}, {offsets})")
 
 
@@ -363,9 +356,8 @@ def _affine(x: str, scale: float, shift: float) -> str:
 
 @LAYERS.of("Power")
 def _power(node: Node, b: TorchBuilder) -> None:
-    p, x = node.param.power_param, b.x(node)
-    if p.power * p.scale == 0:
-        value = float(np.float32(p.shift) ** np.float32(p.power)) if p.power else 1.0
+    p, x, value = node.param.power_param, b.x(node), constant_power(node)
+    if value is not None:
         b.set(node, f"torch.full_like({x}, {_number(value)})")
         return
     inner = _affine(x, p.scale, p.shift)

@@ -83,6 +83,12 @@ def test_without_onnx_the_extra_is_named(files, tmp_path, monkeypatch):
         convert(*files, tmp_path / "net.onnx")
 
 
+def test_layers_without_weights_are_told(files, tmp_path, caplog):
+    files[0].write_text(NET.replace('"up"', '"upscore"'))
+    convert(*files, tmp_path / "net.npz")
+    assert "has no weights for upscore: their fillers' values are converted" in caplog.text
+
+
 def test_too_large_a_difference_writes_nothing(files, tmp_path):
     pytest.importorskip("onnxruntime")
     with pytest.raises(ConversionError, match=r"'\w+' differs by .* above the tolerance"):
