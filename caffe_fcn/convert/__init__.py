@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from caffe_fcn.errors import NetError, NotSupportedError
+from caffe_fcn.errors import NetError, NotSupportedError, WeightsError
 from caffe_fcn.formats import caffemodel
 from caffe_fcn.formats.atomic import atomic_write
 from caffe_fcn.net import Net
@@ -122,7 +122,11 @@ def _load(net_file: PathLike, weights: PathLike, names: PathLike | None) -> Net:
     arrays = None if names is None and holds_blobs(weights) else read_arrays(weights)
     if arrays is None:
         net.copy_from(weights)
-        unfilled = [line.name for line in net.copied.unfilled] if net.copied else []
+        assert net.copied is not None
+        unfilled = [line.name for line in net.copied.unfilled]
+        if unfilled and not net.copied.copied:
+            raise WeightsError(f"{os.fspath(weights)}: holds no weights for any layer of this net: is it another net's "
+                               "file, or no weight file?")
         if unfilled:
             logger.warning("%s has no weights for %s: their fillers' values are converted", os.fspath(weights),
                            ", ".join(unfilled))

@@ -60,8 +60,9 @@ def _interp_onnx(node: Node, b: OnnxBuilder) -> None:
     else:
         one = b.integers(node, "one", [1])
         steps = b.add(node, "Sub", [b.add(node, "Shape", [x], start=2), one])
-        factor = b.integers(node, "factor", [p.zoom_factor if p.HasField("zoom_factor") else p.shrink_factor])
-        steps = b.add(node, "Mul" if p.HasField("zoom_factor") else "Div", [steps, factor])
+        for operation, factor in (("Div", node.layer.shrink), ("Mul", node.layer.zoom)):  # type: ignore[attr-defined]
+            if factor > 1:
+                steps = b.add(node, operation, [steps, b.integers(node, operation, [factor])])
         sizes = b.add(node, "Add", [steps, one])
     sizes = b.add(node, "Concat", [b.add(node, "Shape", [x], end=2), sizes], axis=0)
     b.add(node, "Resize", [x, "", "", sizes], 0, mode="linear", coordinate_transformation_mode="align_corners")
@@ -75,7 +76,7 @@ def _interp_torch(node: Node, b: TorchBuilder) -> None:
     if p.HasField("height"):
         sizes = [str(p.height), str(p.width)]
     else:
-        step = f"* {p.zoom_factor}" if p.HasField("zoom_factor") else f"// {p.shrink_factor}"
+        step = f"// {node.layer.shrink} * {node.layer.zoom}"  # type: ignore[attr-defined]
         sizes = [f"({x}.shape[{axis}] - {1 + cut}) {step} + 1" for axis in (2, 3)]
     source = f"{x}[:, :, {part}, {part}]" if cut else x
     b.set(node, f"F.interpolate({source}, size=({', '.join(sizes)}), mode='bilinear', align_corners=True)")

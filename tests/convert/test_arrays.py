@@ -180,6 +180,14 @@ def test_pickles_in_archives_are_never_read(files, tmp_path):
             convert(files[0], tmp_path / name, tmp_path / "out.caffemodel")
 
 
+@pytest.mark.parametrize("content", [NET.encode(), b"", b"\x08\x08\x12\x05torch" * 9, b"\xff\xd8\xff\xe0" * 9,
+                                     bytes(64)])
+def test_other_files_as_weights(content, files, tmp_path):
+    (tmp_path / "w.caffemodel").write_bytes(content)
+    with pytest.raises((FormatError, WeightsError), match=r"w\.caffemodel"):
+        convert(files[0], tmp_path / "w.caffemodel", tmp_path / "out.onnx")
+
+
 def test_missing_files_and_unknown_endings(files, tmp_path):
     with pytest.raises(MissingFileError, match=r"none\.npz"):
         convert(files[0], tmp_path / "none.npz", tmp_path / "out.caffemodel")

@@ -80,6 +80,7 @@ CASES = {
     "argmax": 'type: "ArgMax" argmax_param { axis: 1 }',
     "argmax-flat": 'type: "ArgMax"',
     "interp-zoom": 'type: "Interp" interp_param { zoom_factor: 3 pad_beg: -1 }',
+    "interp-both": 'type: "Interp" interp_param { zoom_factor: 2 shrink_factor: 3 }',
     "interp-shrink": 'type: "Interp" interp_param { shrink_factor: 3 pad_beg: -1 pad_end: -2 }',
     "interp-fixed": 'type: "Interp" interp_param { height: 20 width: 9 }',
     "bn-pspnet": 'type: "BN" bn_param { frozen: false eps: 0.01 }',
