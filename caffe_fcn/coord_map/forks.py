@@ -21,7 +21,9 @@ def _upsample(layer: Any) -> LayerWindows:
 def _interp(layer: Any) -> LayerWindows:
     """Corners stay on corners: pixel i of the top lies at i / zoom_factor, between two pixels of the bottom."""
     p = extended(layer).interp_param
-    if p.HasField("zoom_factor"):
+    if p.shrink_factor > 1 and p.zoom_factor > 1:
+        raise UndefinedMap(f"layer '{layer.name}' (Interp) shrinks and zooms: its scale changes with the input")
+    if p.HasField("zoom_factor") and p.shrink_factor <= 1:
         zoom = p.zoom_factor
         return LayerWindows(1, (Window(2 * zoom - 1, zoom, zoom - 1 - zoom * p.pad_beg, transposed=True),))
     if p.HasField("shrink_factor"):

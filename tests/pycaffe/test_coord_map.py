@@ -83,7 +83,8 @@ CHAINS = {
                f"{CONV} kernel_size: 2 stride: 2 }}"],
     "cropped": [f"{CONV} kernel_size: 3 }}", 'type: "Crop" bottom: "data" crop_param { axis: 2 offset: 0 }'],
     "repeated": [f"{POOL} kernel_size: 3 stride: 3 }}", 'type: "Upsample" upsample_param { scale: 2 }'],
-    "interp": [f"{POOL} kernel_size: 2 stride: 2 }}", 'type: "Interp" interp_param { zoom_factor: 4 }'],
+    "interp": [f"{POOL} kernel_size: 2 stride: 2 }}",
+               'type: "Interp" interp_param { shrink_factor: 1 zoom_factor: 4 }'],
 }
 CHAINS["cropped"][1] = f"{CONV} kernel_size: 1 }}"
 

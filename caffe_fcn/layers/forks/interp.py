@@ -16,8 +16,8 @@ class Interp(Layer):
     """DeepLab's and PSPNet's bilinear resizing: the corner pixels of bottom and top lie on each other.
 
     bottom[0]  (N, C, H, W)  rows and columns that negative pad_beg and pad_end cut off are left out first
-    top[0]     (N, C, h, w)  interp_param's height and width, or (H - 1) zoom_factor + 1, or
-                             (H - 1) / shrink_factor + 1 (rounded down)
+    top[0]     (N, C, h, w)  interp_param's height and width, or h = (H - 1) / shrink_factor (rounded down) *
+                             zoom_factor + 1, where a factor that is not given is 1
 
     Raises LayerError, ShapeError.
     """
@@ -28,12 +28,13 @@ class Interp(Layer):
     def setup(self, bottom: Blobs, top: Blobs) -> None:
         """Check that the size is given in one way."""
         param = self.given = extended(self.param).interp_param
-        ways = [["zoom_factor"], ["shrink_factor"], ["height", "width"]]
-        found = [way for way in ways if all(param.HasField(name) for name in way)]
-        self.check(len(found) == 1, f"needs either 'zoom_factor', 'shrink_factor', or 'height' and 'width', got "
-                                    f"{[name for way in found for name in way] or 'none of them'}")
-        for name in found[0]:
+        found = [name for name in ("shrink_factor", "zoom_factor", "height", "width") if param.HasField(name)]
+        self.check(found == ["height", "width"] or (found and not {"height", "width"} & {*found}),
+                   "needs either 'shrink_factor', 'zoom_factor' or both, or 'height' and 'width', got "
+                   f"{found or 'none of them'}")
+        for name in found:
             self.check(getattr(param, name) >= 1, f"'{name}' must be at least 1, got {getattr(param, name)}")
+        self.shrink, self.zoom = param.shrink_factor or 1, param.zoom_factor or 1
         for name in ("pad_beg", "pad_end"):
             self.check(getattr(param, name) <= 0, f"'{name}' must not be above 0, got {getattr(param, name)}")
 
@@ -45,11 +46,8 @@ class Interp(Layer):
         sizes = [size + param.pad_beg + param.pad_end for size in shape[2:]]
         if min(sizes) < 1:
             raise ShapeError(f"pad_beg {param.pad_beg} and pad_end {param.pad_end} leave nothing of a bottom {shape}")
-        if param.HasField("zoom_factor"):
-            wanted = [(size - 1) * param.zoom_factor + 1 for size in sizes]
-        elif param.HasField("shrink_factor"):
-            wanted = [(size - 1) // param.shrink_factor + 1 for size in sizes]
-        else:
+        wanted = [(size - 1) // self.shrink * self.zoom + 1 for size in sizes]
+        if param.HasField("height"):
             wanted = [param.height, param.width]
         self.axes = list(zip(sizes, wanted, strict=True))
         start = -param.pad_beg

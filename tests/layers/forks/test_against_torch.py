@@ -38,6 +38,7 @@ def close(found, wanted):
 @pytest.mark.parametrize(("fields", "size"), [
     ("zoom_factor: 8", (33, 49)), ("zoom_factor: 1", (5, 7)), ("shrink_factor: 2", (3, 4)),
     ("shrink_factor: 3", (2, 3)),
+    ("zoom_factor: 1 shrink_factor: 2", (3, 4)), ("zoom_factor: 3 shrink_factor: 2", (7, 10)),
     ("height: 9 width: 4", (9, 4)), ("height: 60 width: 60", (60, 60)),
 ])
 def test_interp(fields, size):

@@ -60,6 +60,7 @@ def test_a_net_of_forks_runs_from_text():
 
 @pytest.mark.parametrize(("fields", "columns"), [
     ("zoom_factor: 2", [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4]), ("shrink_factor: 2", [0, 2, 4]),
+    ("shrink_factor: 2 zoom_factor: 1", [0, 2, 4]), ("shrink_factor: 2 zoom_factor: 2", [0, 1, 2, 3, 4]),
     ("height: 1 width: 3", [0, 2, 4]), ("height: 1 width: 1", [0]),
     ("zoom_factor: 1 pad_beg: -1 pad_end: -1", [1, 2, 3]),
 ])
@@ -68,7 +69,7 @@ def test_interp_keeps_a_ramp(fields, columns):
     close(run_layer(f"type: 'Interp' interp_param {{ {fields} }}", [ramp]).y[0, 0, 0], columns)
 
 
-@pytest.mark.parametrize("fields", ["", "height: 3", "zoom_factor: 2 shrink_factor: 2", "zoom_factor: 0",
+@pytest.mark.parametrize("fields", ["", "height: 3", "zoom_factor: 2 height: 3 width: 3", "zoom_factor: 0",
                                     "zoom_factor: 2 pad_beg: 1", "zoom_factor: 2 pad_beg: -3 pad_end: -2"])
 def test_interp_sizes_that_do_not_fit(fields):
     with pytest.raises(LayerError, match=r"factor|pad"):
