@@ -6,7 +6,7 @@ from typing import Any
 
 from .jit import njit
 from .simd import WIDTH, load, store, transpose
-from .tile_product import LEFT, RIGHT, ROWS, tile_product
+from .tile_product import LEFT, RIGHT, ROWS, half_product, tile_product
 
 DEPTH = 384  # of the sums that are made at a time: what a tile reads stays in the inner caches
 
@@ -56,7 +56,13 @@ def multiply(rows: int, columns: int, inner: int, a: Any, a_steps: Any, b: Any, 
                     if row + ROWS <= rows and column + RIGHT <= columns:
                         tile_product(count, left, row - panel, right, column * count, out, place, out_step, more)
                         continue
-                    tile_product(count, left, row - panel, right, column * count, corner, 0, RIGHT, False)
+                    if row + ROWS <= rows and columns - column == WIDTH:
+                        half_product(count, left, row - panel, right, column * count, out, place, out_step, more)
+                        continue
+                    if columns - column > WIDTH:
+                        tile_product(count, left, row - panel, right, column * count, corner, 0, RIGHT, False)
+                    else:
+                        half_product(count, left, row - panel, right, column * count, corner, 0, RIGHT, False)
                     for i in range(min(ROWS, rows - row)):
                         for j in range(min(RIGHT, columns - column)):
                             value = corner[i * RIGHT + j]

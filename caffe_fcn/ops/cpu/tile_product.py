@@ -25,25 +25,20 @@ RIGHT = 2 * WIDTH  # columns of a tile and of a panel of the right operand
 LEFT = math.lcm(ROWS, WIDTH)  # rows of a panel of the left operand
 
 
-@simd.primitive
-def tile_product(typing: Any, count: Any, a: Any, a0: Any, b: Any, b0: Any, c: Any, c0: Any, step: Any,
-                 add: Any) -> Any:
-    """tile_product(count, a, a0, b, b0, c, c0, step, add): ROWS x RIGHT values of a product, `count` long sums.
-
-    a[a0 + LEFT * k + i] times b[b0 + RIGHT * k + j], summed over k, goes to (or with `add` is added to)
-    c[c0 + step * i + j]. All indices are flat; nothing is checked.
-    """
-    signature = types.void(count, a, a0, b, b0, c, c0, step, add)
+def _product(wide: int, *kinds: Any) -> Any:
+    """Signature and code of a tile of `wide` vectors in each row, for arguments of these types."""
+    signature = types.void(*kinds)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
         count, a0, b0, c0, step = (context.cast(builder, args[n], kinds[n], types.intp) for n in (0, 2, 4, 6, 7))
         zero = ir.Constant(simd.ir_vector, None)
-        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in range(ROWS)]
+        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(wide)] for _ in range(ROWS)]
         data = context.make_array(kinds[1])(context, builder, value=args[1]).data
         with cgutils.for_range(builder, count) as loop:
             row = builder.add(b0, builder.mul(loop.index, loop.index.type(RIGHT)))
-            right = [builder.load(simd.place(context, builder, kinds[3], args[3], row, n), align=4) for n in range(2)]
+            right = [builder.load(simd.place(context, builder, kinds[3], args[3], row, n), align=4)
+                     for n in range(wide)]
             column = builder.add(a0, builder.mul(loop.index, loop.index.type(LEFT)))
             for i in range(ROWS):
                 value = builder.load(builder.gep(data, [builder.add(column, column.type(i))], inbounds=True))
@@ -51,7 +46,7 @@ def tile_product(typing: Any, count: Any, a: Any, a0: Any, b: Any, b0: Any, c: A
                 for total, other in zip(sums[i], right, strict=True):
                     builder.store(simd.multiply_add(builder, left, other, builder.load(total)), total)
         places = [[simd.place(context, builder, kinds[5], args[5], builder.add(c0, builder.mul(step, step.type(i))), n)
-                   for n in range(2)] for i in range(ROWS)]
+                   for n in range(wide)] for i in range(ROWS)]
         pairs = [pair for row, targets in zip(sums, places, strict=True) for pair in zip(row, targets, strict=True)]
         with builder.if_else(context.cast(builder, args[8], kinds[8], types.boolean)) as (then, otherwise):
             with then:
@@ -63,3 +58,21 @@ def tile_product(typing: Any, count: Any, a: Any, a0: Any, b: Any, b0: Any, c: A
         return context.get_dummy_value()
 
     return signature, generate
+
+
+@simd.primitive
+def tile_product(typing: Any, count: Any, a: Any, a0: Any, b: Any, b0: Any, c: Any, c0: Any, step: Any,
+                 add: Any) -> Any:
+    """tile_product(count, a, a0, b, b0, c, c0, step, add): ROWS x RIGHT values of a product, `count` long sums.
+
+    a[a0 + LEFT * k + i] times b[b0 + RIGHT * k + j], summed over k, goes to (or with `add` is added to)
+    c[c0 + step * i + j]. All indices are flat; nothing is checked.
+    """
+    return _product(2, count, a, a0, b, b0, c, c0, step, add)
+
+
+@simd.primitive
+def half_product(typing: Any, count: Any, a: Any, a0: Any, b: Any, b0: Any, c: Any, c0: Any, step: Any,
+                 add: Any) -> Any:
+    """As tile_product for the left half of the tile, ROWS x WIDTH values."""
+    return _product(1, count, a, a0, b, b0, c, c0, step, add)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..jit import njit
 from ..simd import WIDTH, load, load4, shift, splat, store, store4, transpose
-from ..tile_product import LEFT, RIGHT, ROWS, tile_product
+from ..tile_product import LEFT, RIGHT, ROWS, half_product, tile_product
 
 A = math.sqrt(0.5)
 B = math.sqrt(2.0)
@@ -163,8 +163,11 @@ def products(start, stop, left, right, inner, outputs, result):
             place = (row // LEFT * 36 + k) * (inner * LEFT + WIDTH) + row % LEFT
             for panel in range(panels):
                 at = k * panels + panel
-                tile_product(inner, left, place, right, at * pace,
-                             result, at * result_pace + row * RIGHT, RIGHT, False)
+                target = at * result_pace + row * RIGHT
+                if stop - start - panel * RIGHT > WIDTH:
+                    tile_product(inner, left, place, right, at * pace, result, target, RIGHT, False)
+                else:
+                    half_product(inner, left, place, right, at * pace, result, target, RIGHT, False)
 
 
 @njit(cache=True, nogil=True)
