@@ -253,10 +253,31 @@ def test_it_runs_in_turn_if_somebody_looks(way, solver):
 
 def test_a_layers_long_lists_do_not_matter(solver):
     made = solver()
-    made.net.layers[0].ids = [str(i) for i in range(5000)]
-    made.net.layers[0].rois = [{"boxes": np.zeros(4), "name": str(i)} for i in range(5000)]
+    made.net.layers[0].ids = [str(i) for i in range(20000)]
+    made.net.layers[0].pairs = [(str(i), i) for i in range(20000)]
+    made.net.layers[0].rois = [{"boxes": np.zeros(4), "name": str(i)} for i in range(500)]
     made.step(3)
     assert main(made) == [True, False, False]
+
+
+def test_a_layer_with_too_much_to_search_runs_in_turn(solver):
+    made = solver()
+    made.net.layers[0].rois = [{"boxes": np.zeros(4), "name": str(i)} for i in range(9000)]
+    made.step(3)
+    assert main(made) == [True, True, True]
+
+
+@pytest.mark.parametrize("hide", [
+    lambda layer, net: setattr(type(layer), "net", net),
+    lambda layer, net: layer.forward.__globals__.update(STATE={"nets": [net]}),
+    lambda layer, net: setattr(layer.forward.__globals__["Others"], "net", net),
+    lambda layer, net: setattr(layer, "many", [object()] * 60 + [net]),
+], ids=["class", "variable of the module", "another class", "long list"])
+def test_a_layer_that_could_see_the_net_runs_in_turn(hide, solver):
+    made = solver()
+    hide(made.net.layers[0], made.net)
+    made.step(3)
+    assert main(made) == [True, True, True]
 
 
 def test_only_layers_before_one_that_has_to_wait_run_ahead(solver):
