@@ -17,7 +17,7 @@ from ..data.user_code import is_ours
 from ..memory import Head
 from ..net import Net
 from .build import build_test_nets, build_train_net
-from .diverged import diverged
+from .diverged import check_parameters, diverged
 from .gradient import clip, pieces, regularize
 from .lr_policy import LearningRate
 from .options import SolverOptions
@@ -278,8 +278,11 @@ class Solver:
         """Write weights and state to ``<snapshot_prefix>_iter_<iter>.caffemodel`` and ``.solverstate``.
 
         With `snapshot_format: HDF5` both names end with ``.h5``. Each file is written under another name first, the
-        weights before the state that names them. Raises FileAccessError; earlier snapshots are then untouched.
+        weights before the state that names them. Raises FileAccessError, or DivergedError for parameters that are not
+        finite if the option `stop_on_nan` is set; earlier snapshots are then untouched.
         """
+        if self.options.stop_on_nan:
+            check_parameters(self._net, self._iter)
         if self.options.run_state:
             for net in (self._net, *self._test_nets):
                 net._look_ahead.put_back()  # what the layers then tell is of the batches that were used

@@ -10,10 +10,11 @@ import re
 class SolverOptions:
     """Keyword arguments of the solver classes and of `get_solver`. The defaults are Caffe's behaviour.
 
-    stop_on_nan    raise DivergedError at a loss that is not finite, before it reaches the parameters
+    stop_on_nan    raise DivergedError at a loss that is not finite, before it reaches the parameters, and instead of a
+                   snapshot of parameters that are not finite
     snapshot_keep  keep only this many of the newest snapshots that this solver wrote (None: all)
     keep_best      ``"max:accuracy"`` or ``"min:loss"``: after each test, if that output of the first test net is better
-                   than ever, write ``<snapshot_prefix>_best.caffemodel``
+                   than ever, write ``<snapshot_prefix>_best.caffemodel``; the run state keeps the best score
     run_state      write ``.runstate`` beside each ``.solverstate``: random numbers and data positions, so that a
                    resumed run gives the same bits as one that was not interrupted
     dialect        of the nets, see Net

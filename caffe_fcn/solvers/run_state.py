@@ -2,7 +2,7 @@
 
 ``.runstate`` is JSON: the states of this package's generator, of NumPy's global one and of `random`, and what layers
 with `run_state()` and `set_run_state(state)` give (anything that JSON holds), by layer name, for the trained net and
-the test nets. The file is optional: without it a run resumes as Caffe's does.
+the test nets, and the best score so far. The file is optional: without it a run resumes as Caffe's does.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def write(solver: Solver, path: str) -> None:
         "generator": mode.generator().bit_generator.state,
         "numpy": [kind, np.asarray(keys).tolist(), *rest],
         "random": [version, list(numbers), gauss],
+        "best": solver._snapshots.best,
         "layers": [_layer_states(net) for net in (solver.net, *solver.test_nets)],
     }
     with atomic_write(path) as file:
@@ -74,6 +75,8 @@ def read(path: str, solver: Solver) -> Callable[[], None]:
                   for net, states in zip(nets, content["layers"], strict=True) for name, state in states.items()]
         kind, keys, *rest = content["numpy"]
         version, numbers, gauss = content["random"]
+        best = content.get("best")
+        best = None if best is None else float(best)
         np.random.RandomState().set_state((kind, np.array(keys, np.uint32), *rest))  # refuses a damaged one
         random.Random().setstate((version, tuple(numbers), gauss))
         generator = np.random.default_rng()
@@ -85,6 +88,7 @@ def read(path: str, solver: Solver) -> Callable[[], None]:
         mode.generator().bit_generator.state = content["generator"]
         np.random.set_state((kind, np.array(keys, np.uint32), *rest))
         random.setstate((version, tuple(numbers), gauss))
+        solver._snapshots.best = best
         for setter, state in layers:
             setter(state)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import MissingFileError, WeightsError
+from ..errors import FileAccessError, MissingFileError, WeightsError
 from ..formats import hdf5, solverstate
 from ..formats.solverstate import SolverState
 from ..memory import Head
@@ -29,8 +29,9 @@ class Snapshots:
     def __init__(self, solver: Solver) -> None:
         self.solver = solver
         self._written: list[list[str]] = []  # files of each snapshot, oldest first
-        self._best: float | None = None
+        self.best: float | None = None  # score of the best test so far
         self._misfits: list[int] = []  # history arrays of a restored state that do not fit their parameter
+        self._check_best()
 
     def name(self, suffix: str) -> str:
         """The file of this iteration's snapshot that ends with `suffix`."""
@@ -39,8 +40,19 @@ class Snapshots:
     def write(self) -> list[str]:
         """Write weights, then the state that names them; then forget snapshots that are too old to keep.
 
-        Returns the names of the files, the weights first.
+        Returns the names of the files, the weights first. FileAccessError says what is left to go on from.
         """
+        try:
+            files = self._write_files()
+        except FileAccessError as error:
+            last = f", the last one is '{self._written[-1][1]}'" if self._written else ""
+            raise FileAccessError(f"{error}. There is no snapshot of iteration {self.solver.iter}; earlier ones are "
+                                  f"untouched{last}", error.filename, error.errno) from error
+        self._written = [old for old in self._written if old != files] + [files]
+        self._forget()
+        return files
+
+    def _write_files(self) -> list[str]:
         solver = self.solver
         ending = solverstate.SUFFIX_HDF5 if self._uses_hdf5 else ""
         weights, state = self.name(f".caffemodel{ending}"), self.name(f".solverstate{ending}")
@@ -57,8 +69,6 @@ class Snapshots:
             run_state.write(solver, beside)
         solverstate.write(state, solver.iter, weights, list(map(_untouched, solver.history)),
                           solver._rate.current_step)
-        self._written = [old for old in self._written if old != files] + [files]
-        self._forget()
         return files
 
     @property
@@ -74,17 +84,25 @@ class Snapshots:
                 except OSError as error:
                     logger.warning("cannot remove the old snapshot '%s': %s", file, error.strerror)
 
+    def _check_best(self) -> None:
+        """Raise ValueError if there is no such score as the one to watch."""
+        if self.solver.options.keep_best is None:
+            return
+        if not self.solver.test_nets:
+            raise ValueError("keep_best needs a test net (test_iter, test_interval) in the solver")
+        output, known = self.solver.options.keep_best.partition(":")[2], self.solver.test_nets[0].outputs
+        if output not in known:
+            raise ValueError(f"keep_best: the first test net has no output '{output}' (it has {', '.join(known)})")
+
     def keep_best(self, scores: dict[str, np.ndarray]) -> None:
         """After a test: write the weights if the score to watch is better than ever."""
         if self.solver.options.keep_best is None:
             return
         sense, _, output = self.solver.options.keep_best.partition(":")
-        if output not in scores:
-            raise ValueError(f"keep_best: the first test net has no output '{output}' (it has {', '.join(scores)})")
         score = float(scores[output].mean())
-        better = self._best is None or (score > self._best if sense == "max" else score < self._best)
+        better = self.best is None or (score > self.best if sense == "max" else score < self.best)
         if score == score and better:
-            self._best = score
+            self.best = score
             ending = solverstate.SUFFIX_HDF5 if self._uses_hdf5 else ""
             file = f"{self.solver.param_message.snapshot_prefix}_best.caffemodel{ending}"
             logger.info("Iteration %d, best %s so far: %g; writing %s", self.solver.iter, output, score, file)

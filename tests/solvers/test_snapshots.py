@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import caffe
-from caffe_fcn.errors import FileAccessError, FormatError, MissingFileError, WeightsError
+from caffe_fcn.errors import DivergedError, FileAccessError, FormatError, MissingFileError, WeightsError
 from caffe_fcn.formats import solverstate
 from caffe_fcn.solvers import run_state
 
@@ -174,7 +174,8 @@ def test_full_disk_leaves_the_previous_pair(make, folder, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(FileAccessError, match=r"cannot write 's_iter_1\.caffemodel': No space left on device"):
+    with pytest.raises(FileAccessError, match=r"cannot write 's_iter_1\.caffemodel': No space left on device.*"
+                                              r"the last one is 's_iter_1\.solverstate'"):
         solver.snapshot()
     assert {name: (folder / name).read_bytes() for name in files(folder)} == before
 
@@ -227,7 +228,38 @@ def test_best_weights(sense, scores, want, make):
 
 def test_best_of_an_unknown_output(make):
     with pytest.raises(ValueError, match=r"no output 'acc' \(it has p, score\)"):
-        make("test_iter: 1 test_interval: 1", TEST_NET, keep_best="max:acc").step(1)
+        make("test_iter: 1 test_interval: 1", TEST_NET, keep_best="max:acc")
+
+
+def test_best_without_a_test_net(make):
+    with pytest.raises(ValueError, match="needs a test net"):
+        make(keep_best="max:score")
+
+
+def test_resumed_run_knows_the_best_score(make, folder):
+    fields = "test_iter: 1 test_interval: 1"
+    first = make(fields, TEST_NET, keep_best="max:score", run_state=True)
+    first.test_nets[0].blobs["score"].data[...] = 3
+    first.step(1)
+    first.snapshot()
+    best = (folder / "s_best.caffemodel").read_bytes()
+    second = make(fields, TEST_NET, keep_best="max:score", run_state=True)
+    second.restore("s_iter_1.solverstate")
+    second.net.params["p"][0].data[...] = 7
+    for score, is_better in ((2, False), (4, True)):
+        second.test_nets[0].blobs["score"].data[...] = score
+        second.step(1)
+        assert ((folder / "s_best.caffemodel").read_bytes() != best) == is_better
+
+
+def test_no_snapshot_of_parameters_that_are_not_finite(make, folder):
+    solver = make("snapshot: 1", stop_on_nan=True, snapshot_keep=1)
+    solver.step(1)
+    before = files(folder)
+    solver.param.base_lr = float("inf")
+    with pytest.raises(DivergedError, match=r"iteration 2: parameter 0 of layer 'fc' \(InnerProduct\) .* no snapshot"):
+        solver.step(1)
+    assert files(folder) == before and "s_iter_1.solverstate" in before
 
 
 NOISY = """
