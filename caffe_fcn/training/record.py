@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import math
 import os
 import time
@@ -30,6 +32,8 @@ from caffe_fcn.training.labels import labelled_layers
 from caffe_fcn.training.runs import EVENTS
 from caffe_fcn.training.scored import ScoredNet, scored
 
+logger = logging.getLogger("caffe_fcn")
+
 REPORT_EVERY = 60  # seconds, at least, between two reports of a running training
 
 
@@ -37,7 +41,8 @@ class Record:
     """Follows a solver from now on; use it as a context around the training. The folder is made if need be.
 
     A folder that holds a record already is continued. `weights` are files that the run starts from, besides
-    those that the solver file names.
+    those that the solver file names. What cannot be written later (a full disk) is a warning and the end of the
+    record: the training goes on.
     Raises FileAccessError if the folder cannot be written, NotSupportedError without matplotlib.
     """
 
@@ -79,6 +84,19 @@ class Record:
     def _heard(self, event: str, facts: dict[str, Any]) -> None:
         if self._events.closed:
             return
+        try:
+            self._take_down(event, facts)
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        """The record cannot be written any more; that is no reason to stop the training."""
+        logger.warning("The record '%s' ends at iteration %d, the training goes on: %s", self.folder, self.solver.iter,
+                       error.strerror or error)
+        with contextlib.suppress(OSError):  # what is left to be flushed
+            self._events.close()
+
+    def _take_down(self, event: str, facts: dict[str, Any]) -> None:
         if event == "iteration":
             now = time.monotonic()
             facts = {**facts, "seconds": now - self._since,
@@ -114,10 +132,15 @@ class Record:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
                  ) -> None:
+        if self._events.closed:
+            return
         reason = None if kind is None else f"{kind.__name__}: {error}"
-        self._say("end", {"iter": self.solver.iter, "error": reason, "layers": self._timer.table()})
-        self._events.close()
-        self._report()
+        try:
+            self._say("end", {"iter": self.solver.iter, "error": reason, "layers": self._timer.table()})
+            self._events.close()
+            self._report()
+        except OSError as failure:
+            self._give_up(failure)
 
 
 def _drop_cut_line(path: Path) -> None:

@@ -151,6 +151,20 @@ def test_damaged(recorded):
         load("a")
 
 
+@pytest.mark.parametrize(("broken", "iteration"), [("_say", 0), ("_report", 6)])
+def test_full_disk_ends_the_record_but_not_the_training(broken, iteration, monkeypatch, caplog):
+    def full(self, *args):
+        raise OSError(28, "No space left on device")
+
+    solver = caffe.get_solver("solver.prototxt")
+    with Record(solver, "full"):
+        monkeypatch.setattr(Record, broken, full)
+        solver.solve()
+    assert solver.iter == 6
+    (warning,) = [entry.getMessage() for entry in caplog.records if "record" in entry.getMessage()]
+    assert warning == f"The record 'full' ends at iteration {iteration}, the training goes on: No space left on device"
+
+
 def test_a_failed_run_says_why(folder):
     solver = caffe.get_solver("solver.prototxt")
     with pytest.raises(RuntimeError), Record(solver, "r"):
