@@ -16,8 +16,8 @@ from caffe_fcn.cli import glog
 from caffe_fcn.cli.flags import UsageError
 from caffe_fcn.cli.net_flags import choose_device, file_flag, stages, weight_files
 from caffe_fcn.proto import caffe_pb2
-from caffe_fcn.proto.upgrade import read_solver
 from caffe_fcn.solvers import Solver, get_solver
+from caffe_fcn.solvers.source import SolverSource, read_source
 from caffe_fcn.training.doctor import Doctor
 
 logger = logging.getLogger("caffe_fcn.cli")
@@ -35,10 +35,10 @@ def main(flags: dict[str, Any], _: list[str]) -> int:
     if flags["keep"] < 0:
         raise UsageError(f"--keep is how many snapshots to keep (0: all), got {flags['keep']}")
     weights = weight_files(flags)
-    param = read_solver(file)
-    choose_device(_device(flags, param))
-    resume = _snapshot(flags["snapshot"], param)
-    solver = _make(file, param, flags)
+    source = read_source(file)
+    choose_device(_device(flags, source.param))
+    resume = _snapshot(flags["snapshot"], source.param)
+    solver = _make(source, flags)
     for name in weights:
         logger.info("Finetuning from %s", name)
         for net in (solver.net, *solver.test_nets):
@@ -61,13 +61,12 @@ def _device(flags: dict[str, Any], param: Any) -> str:
     return flags["gpu"]
 
 
-def _make(file: str, param: Any, flags: dict[str, Any]) -> Solver:
+def _make(source: SolverSource, flags: dict[str, Any]) -> Solver:
     options = {"stop_on_nan": flags["on_nan"] == "stop", "snapshot_keep": flags["keep"] or None, "run_state": True}
-    if not flags["level"] and not flags["stage"]:
-        return get_solver(file, **options)
-    param.train_state.level = flags["level"]
-    param.train_state.stage.extend(stages(flags))
-    return get_solver(param, **options)
+    if flags["level"] or flags["stage"]:
+        source.param.train_state.level = flags["level"]
+        source.param.train_state.stage.extend(stages(flags))
+    return get_solver(source, **options)
 
 
 def _snapshot(name: str, param: Any) -> str | None:

@@ -98,6 +98,9 @@ def _check_test_nets(source: SolverSource) -> None:
         wanted = f"at least {own}" if generic else str(own)
         raise source.error(f"'test_iter' is given {count} times, but must be given {wanted} times: once for each test "
                            "net", *(("test_iter", 0) if count else ()))
+    for i, batches in enumerate(param.test_iter):
+        if batches < 0:
+            raise source.error(f"'test_iter' is how many batches to test with, got {batches}", "test_iter", i)
     if len(param.test_state) not in (0, count):
         raise source.error(f"'test_state' is given {len(param.test_state)} times for {count} test nets; give it once "
                            "for each, or not at all", "test_state", 0)

@@ -173,8 +173,10 @@ def test_bad_input(capfd, words, message):
 
 def test_bad_solver_is_named_with_its_place(folder, capfd):
     write_solver(folder, snapshot_prefix="'no/such/folder/x'")
-    assert main(["train", "-solver", "solver.prototxt"]) == 1
-    assert re.search(r"^caffe: solver\.prototxt:\d+:\d+: cannot write snapshots", capfd.readouterr().err, re.MULTILINE)
+    for state in ([], ["-stage", "a"]):
+        assert main(["train", "-solver", "solver.prototxt", *state]) == 1
+        assert re.search(r"^caffe: solver\.prototxt:\d+:\d+: cannot write snapshots", capfd.readouterr().err,
+                         re.MULTILINE)
 
 
 BROKEN = NET.replace("layer { name: 'drop' type: 'Dropout' bottom: 'score' top: 'score' }", """

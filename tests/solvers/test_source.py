@@ -28,6 +28,7 @@ REFUSED = {
     "regularization": (NET + "weight_decay: 1\n@regularization_type: 'L3'", "'L3' (known: L1, L2)"),
     "too few test_iter": (NET + "test_net: 'net.prototxt' test_interval: 1", "at least 1 times"),
     "too many test_iter": ("train_net: 'net.prototxt' @test_iter: 1 test_interval: 1", "must be given 0 times"),
+    "negative test_iter": (NET + "test_iter: 1 @test_iter: -2 test_interval: 1", "batches to test with, got -2"),
     "test_state": (NET + "test_iter: 1 test_interval: 1 @test_state {} test_state {}", "2 times"),
     "test_interval": (NET + "@test_iter: 1", "'test_interval' must be at least 1"),
     "empty weights name": (NET + "\n@weights: 'a,'", "an empty file name in weights: 'a,'"),
