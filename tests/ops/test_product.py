@@ -10,7 +10,8 @@ import pytest
 from caffe_fcn.ops.cpu import product, threads
 from caffe_fcn.ops.cpu.product_kernels import DEPTH
 
-SIZES = [(1, 1, 1), (8, 8, 8), (9, 17, 33), (64, 5, 40), (70, 100, 150), (31, 2 * DEPTH + 3, 65), (8, 16, 2100), (17, 20, 48), (16, 9, 16), (9, 12, 40)]
+SIZES = [(1, 1, 1), (8, 8, 8), (9, 17, 33), (64, 5, 40), (70, 100, 150), (31, 2 * DEPTH + 3, 65), (8, 16, 2100),
+         (17, 20, 48), (16, 9, 16), (9, 12, 40)]
 
 
 def operands(rows, inner, columns, turned, dtype=np.float32):
