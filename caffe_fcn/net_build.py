@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .blob import Blob
-from .errors import BlobMemoryError, LayerError, ShapeError
+from .errors import BlobMemoryError, FileAccessError, FormatError, LayerError, MissingFileError, ShapeError
 from .graph import filter_net, insert_splits, with_state
 from .layers.base import Layer, LayerContext, check_counts
 from .layers.forks.dialects import make_explicit
@@ -31,8 +31,9 @@ def named(name: str, type_name: str) -> Iterator[None]:
         if error.layer is None:
             error.layer, error.type = name, type_name
         raise
-    except BlobMemoryError as error:
-        error.args = (f"layer '{name}' ({type_name}): {error}", *error.args[1:])
+    except (BlobMemoryError, FileAccessError, FormatError, MissingFileError) as error:
+        if not str(error).startswith("layer '"):
+            error.args = (f"layer '{name}' ({type_name}): {error}", *error.args[1:])
         raise
     except MemoryError as error:  # of a temporary array
         reason = error or "out of memory"

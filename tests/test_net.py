@@ -262,3 +262,8 @@ def test_stochastic_pooling_backward_needs_a_forward(net_of):
                  "pool: STOCHASTIC kernel_size: 2 } } force_backward: true", caffe.TRAIN)
     with pytest.raises(LayerError, match=r"layer 'p'.*run forward before backward"):
         net.backward()
+
+
+def test_a_data_layer_that_finds_no_file_is_named(net_of):
+    with pytest.raises(MissingFileError, match=r"layer 'images' \(ImageData\): .*none\.txt"):
+        net_of("layer { name: 'images' type: 'ImageData' top: 'x' top: 'y' image_data_param { source: 'none.txt' } }")
