@@ -191,8 +191,11 @@ class Body(Node):
         if index == 0 and self.fields and not self.fields[0].lead.startswith("\n"):
             field.lead, self.fields[0].lead = self.fields[0].lead, field.lead
         elif self.is_file and not self.fields:
-            field.lead, self.tail = self.tail, "\n"
+            ends_in_comment = "#" in self.tail.rpartition("\n")[2]
+            field.lead, self.tail = self.tail + "\n" * ends_in_comment, "\n"
         self.fields.insert(index, field)
+        for below in self.fields[index + 1 : index + 2]:
+            below.lead = self._apart(field.trail, below.lead)
 
     def append(self, field: Field) -> None:
         """Put a field behind all others."""
@@ -206,13 +209,18 @@ class Body(Node):
         rest = self.fields[index + 1].lead if index + 1 < len(self.fields) else self.tail
         if self.is_file and index == 0 and not stays:
             rest = rest.lstrip("\r\n")
-        if "#" in above and not rest.lstrip(" \t\r").startswith("\n"):
-            rest = "\n" + self.indent + rest.lstrip()
+        rest = self._apart(above, rest)
         if index + 1 < len(self.fields):
             self.fields[index + 1].lead = stays + rest
         else:
             self.tail = stays + rest
         del self.fields[index]
+
+    def _apart(self, above: str, lead: str) -> str:
+        """The lead of what comes behind `above`, on a line of its own where a comment would swallow it."""
+        if "#" in above and not lead.lstrip(" \t\r").startswith("\n"):
+            return "\n" + self.indent + lead.lstrip()
+        return lead
 
 
 def _other_comments(lead: str) -> str:

@@ -121,6 +121,23 @@ def test_insert_in_front_of_all_keeps_the_head():
     assert str(net).startswith("# head\n")
 
 
+SILENT = 'layer { name: "s" type: "Silence" }'
+
+
+@pytest.mark.parametrize(
+    ("text", "edit"),
+    [("# no line end", lambda net: net.insert(SILENT, force=True)),
+     ("layer { name: 'a' } layer { name: 'b' }", lambda net: net.insert(f"{SILENT} # note", after="a", force=True)),
+     ("layer { name: 'a' } layer { name: 'b' } # b\nlayer { name: 'x' } # x",
+      lambda net: net.move("x", before="b", force=True))],
+)
+def test_comments_swallow_no_layer(text, edit):
+    net = parse(text)
+    before = len(net.layers())
+    edit(net)
+    assert len(parse(str(net)).layers()) == before + ("x" not in text)
+
+
 def test_remove_rewires():
     net = parse(NET)
     net.remove("pool1")
