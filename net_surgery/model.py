@@ -17,6 +17,7 @@ from caffe_fcn.errors import NetError, WeightsError
 from caffe_fcn.formats import caffemodel, hdf5
 from caffe_fcn.formats.atomic import atomic_write
 from caffe_fcn.formats.blobproto import BlobData
+from caffe_fcn.formats.files import check_apart
 from caffe_fcn.net import Net
 from caffe_fcn.proto import caffe_pb2
 from caffe_fcn.proto.printer import to_text
@@ -112,8 +113,10 @@ class Model:
     def save(self, net_file: PathLike, weights_file: PathLike | None = None) -> None:
         """Write a prototxt and a caffemodel (HDF5 if its name ends in .h5), each atomically, the weights first.
 
-        Layers without weights are not in the caffemodel. Raises FileAccessError, WeightsError.
+        Layers without weights are not in the caffemodel. Raises FileAccessError (also for two names of one file),
+        WeightsError.
         """
+        check_apart([net_file] if weights_file is None else [net_file, weights_file])
         with atomic_write(net_file) as file:
             file.write(to_text(self.net).encode())
             if weights_file is not None:

@@ -29,7 +29,7 @@ from types import UnionType
 from typing import Any, NamedTuple, Union
 
 from caffe_fcn.errors import CaffeFcnError, LayerError, PrototxtError
-from caffe_fcn.formats.files import existing_file
+from caffe_fcn.formats.files import check_apart, existing_file
 from caffe_fcn.proto.text import did_you_mean
 
 from .averaging import average
@@ -132,6 +132,8 @@ def run_recipe(path: str | os.PathLike[str], show: Callable[[str], Any] = print)
     Raises what `read_recipe` raises, and the errors of the operations with the step's number in front.
     """
     recipe = read_recipe(path, show)
+    for out, others in ((recipe.output_net, (recipe.weights, path)), (recipe.output_weights, (recipe.net, path))):
+        check_apart([out] if out is not None else [], [other for other in others if other is not None])
     model = Model.load(recipe.net, recipe.weights)
     for number, step in enumerate(recipe.steps, 1):
         with _naming(f"step {number} ({step.op})"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from caffe_fcn.errors import NetError, NotSupportedError, WeightsError
 from caffe_fcn.formats import caffemodel
 from caffe_fcn.formats.atomic import atomic_write
+from caffe_fcn.formats.files import check_apart
 from caffe_fcn.net import Net
 from caffe_fcn.proto.printer import to_text
 
@@ -58,6 +59,8 @@ def convert(
     and what reading the net and the weights raises.
     """
     kind = to or _ending(out)
+    beside = [Path(out).with_suffix(".safetensors")] if kind == "torch" else []
+    check_apart([out, *beside], [net_file, weights, *([names] if names is not None else [])])
     net = _load(net_file, weights, names)
     if input_shapes:
         _reshape(net, input_shapes, net_file)
@@ -91,6 +94,11 @@ def convert_from_onnx(
     from .from_onnx import from_onnx
     from .onnx_file import read_onnx
 
+    kind = _ending(weights, default="caffemodel")
+    if kind not in ("caffemodel", "hdf5"):
+        raise NotSupportedError(f"'{os.fspath(weights)}': an ONNX model becomes a prototxt with a .caffemodel or .h5; "
+                                "convert these further for other formats")
+    check_apart([net_file, weights], [model_file])
     model = read_onnx(model_file, input_shapes)
     message, net = from_onnx(model)
     graph = read_graph(net)
@@ -98,7 +106,7 @@ def convert_from_onnx(
     reports = _checked(net, graph, check, tolerance, lambda: onnx_runner(model.data, model.file, _values(graph)))
     with atomic_write(net_file) as file:
         file.write(to_text(message).encode())
-        if _ending(weights, default="caffemodel") == "hdf5":
+        if kind == "hdf5":
             net.save_hdf5(weights)
         else:
             blobs = [[blob.data for blob in net.params[layer.name]] if layer.name in net.params else []

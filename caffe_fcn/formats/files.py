@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import stat
+from collections.abc import Iterable
 
 from caffe_fcn.errors import FileAccessError, MissingFileError
 
@@ -26,6 +27,18 @@ def existing_file(path: str | os.PathLike[str]) -> str:
         kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
         raise FileAccessError(f"cannot read '{name}': it is {kind}", name)
     return name
+
+
+def check_apart(
+    outputs: Iterable[str | os.PathLike[str]], inputs: Iterable[str | os.PathLike[str]] = ()
+) -> None:
+    """Raise FileAccessError if a file that is to be written is one that is read, or is to be written twice."""
+    taken = {os.path.realpath(path) for path in inputs}
+    for path in outputs:
+        if (target := os.path.realpath(path)) in taken:
+            raise FileAccessError(f"cannot write '{os.fspath(path)}': it is another file of the same command; give it "
+                                  "another name", path)
+        taken.add(target)
 
 
 def map_file(path: str | os.PathLike[str]) -> mmap.mmap | bytes:

@@ -13,7 +13,7 @@ from caffe_fcn.cli.main import main
 from caffe_fcn.convert import ConversionError, convert, convert_from_onnx
 from caffe_fcn.convert.check import compare
 from caffe_fcn.convert.graph import read_graph
-from caffe_fcn.errors import NetError, NotSupportedError
+from caffe_fcn.errors import FileAccessError, NetError, NotSupportedError
 
 NET = """
 name: "small"
@@ -136,6 +136,26 @@ def test_command_says_in_one_line_what_is_wrong(files, tmp_path, capsys):
     assert len(capsys.readouterr().err.strip().splitlines()) == 2
     with pytest.raises(SystemExit):
         main(["convert", *map(str, files), str(tmp_path / "out.npz"), "--input-shape", "1x3"])
+
+
+def test_no_file_of_the_command_is_overwritten(files, tmp_path):
+    onnx = tmp_path / "net.onnx"
+    onnx.write_bytes(b"as it was")
+    arrays = tmp_path / "net.safetensors"
+    arrays.write_bytes(b"as it was")
+    for out, to in ((files[0], "npz"), (files[1], "npz"), (arrays, "torch")):
+        with pytest.raises(FileAccessError, match="another file of the same command"):
+            convert(*files, out, to)
+    with pytest.raises(FileAccessError, match="another file of the same command"):
+        convert(files[0], arrays, tmp_path / "net.py")
+    for net, weights in ((tmp_path / "a", onnx.with_suffix(".caffemodel")), (onnx, tmp_path / "b.h5")):
+        onnx.with_suffix(".caffemodel").unlink(missing_ok=True)
+        onnx.with_suffix(".caffemodel").symlink_to(onnx)
+        with pytest.raises(FileAccessError, match="another file of the same command"):
+            convert_from_onnx(onnx, net, weights)
+    with pytest.raises(NotSupportedError, match="becomes a prototxt with a"):
+        convert_from_onnx(onnx, tmp_path / "a", tmp_path / "b.npz")
+    assert onnx.read_bytes() == arrays.read_bytes() == b"as it was"
 
 
 def test_input_shapes_that_do_not_fit(files, tmp_path):

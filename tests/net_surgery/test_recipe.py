@@ -154,6 +154,17 @@ def test_nothing_is_written_if_a_step_fails(tmp_path, capsys):
     assert not list(tmp_path.glob("out.*"))
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("out.caffemodel", "net.prototxt"), ("out.prototxt", "net.caffemodel"),
+                     ("out.caffemodel", "out.prototxt"), ("out.prototxt", "recipe.toml")])
+def test_results_do_not_overwrite_other_files(old, new, tmp_path, capsys):
+    recipe = write(tmp_path, STEPS, head=HEAD.replace(old, new))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main(["surgery", recipe]) == 2
+    assert "another file of the same command" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_errors_of_all_kinds_name_the_step(tmp_path):
     recipe = write(tmp_path, "[[step]]\nop = 'transplant'\nweights = 'none.caffemodel'\n")
     with pytest.raises(MissingFileError, match=r"step 1 \(transplant\): there is no file"):
