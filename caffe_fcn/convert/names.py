@@ -52,8 +52,8 @@ def _entry(value: Any, where: str) -> Entry:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Entry("", number=float(value))
     axes = value.get("axes") if isinstance(value, dict) else None
-    if isinstance(axes, list) and isinstance(value.get("name"), str) and sorted(map(str, axes)) == sorted(
-            map(str, range(len(axes)))):
+    if isinstance(axes, list) and isinstance(value.get("name"), str) and all(
+            type(axis) is int for axis in axes) and sorted(axes) == list(range(len(axes))):
         return Entry(value["name"], tuple(axes))
     raise FormatError(f"{where} must be a name, a number, or {{\"name\": ..., \"axes\": [...]}}, got {value!r}")
 

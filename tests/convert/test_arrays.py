@@ -112,7 +112,8 @@ def test_wrong_names_and_shapes(files, tmp_path):
 
 
 @pytest.mark.parametrize("table", ["", "[1]", '{"fc/0": null}', '{"fc/0": {"name": "a", "axes": [0, 0]}}',
-                                   '{"fc/0": {"axes": [0]}}', "[" * 100_000])
+                                   '{"fc/0": {"axes": [0]}}', '{"fc/0": {"name": "a", "axes": ["1", "0"]}}',
+                                   "[" * 100_000])
 def test_wrong_maps(table, files, tmp_path):
     problem(torch_names(parameters(*files)), table, files, tmp_path, r"map\.json", FormatError)
 
