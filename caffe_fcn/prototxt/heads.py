@@ -99,7 +99,10 @@ def change_classes(
             changed.append(part.name)
         if rename:
             names = dict.fromkeys(changed)
-            changed = [rename.format(name=name, classes=classes) for name in names]
+            try:
+                changed = [rename.format(name=name, classes=classes) for name in names]
+            except (LookupError, ValueError, AttributeError) as error:
+                raise NetError(f"'{rename}' is no pattern for names, such as {{name}}_{{classes}}: {error}") from None
             for name, new in zip(names, changed, strict=True):
                 document.rename_layer(name, new)
     return changed

@@ -40,6 +40,14 @@ def test_change_classes_with_new_names():
     assert net.layer("up_2c").bottoms == ["score_fr"]
 
 
+@pytest.mark.parametrize("pattern", ["{name", "{0}", "{nome}", "{name.x}"])
+def test_patterns_that_are_none(pattern):
+    net = parse(HEAD)
+    with pytest.raises(NetError, match="no pattern for names"):
+        change_classes(net, 5, rename=pattern)
+    assert str(net) == HEAD
+
+
 def test_groups_follow(root):
     net = read(root / "models/camvid-fcn8s-small/deploy.prototxt")
     changed = change_classes(net, 5)
