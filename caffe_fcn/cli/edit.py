@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import PrototxtError
 from ..prototxt import NetDocument, Part, change_classes, read, to_deploy, to_train
+from ..prototxt.cst import Body
 from ..prototxt.shapes import parse_sizes
 from ..prototxt.values import from_words, parse_path
 
@@ -118,12 +119,14 @@ def _set(net: NetDocument, args: argparse.Namespace) -> None:
 
 def _kind(part: Part, path: str) -> object:
     """The descriptor of the field at the end of a path."""
-    descriptor = part.body.descriptor
+    body = part.body
     *parents, last = parse_path(path)
     for step in parents:
-        field = descriptor.fields_by_name.get(step.name)
-        descriptor = field.message_type if field is not None and field.message_type is not None else descriptor
-    return descriptor.fields_by_name.get(last.name) or part.body.field_type(last.name)
+        kind = body.field_type(step.name).message_type
+        if kind is None:
+            raise PrototxtError(f"'{step.name}' is a value, not a block; nothing is inside it")
+        body = Body(kind)
+    return body.field_type(last.name)
 
 
 def _delete(net: NetDocument, args: argparse.Namespace) -> None:

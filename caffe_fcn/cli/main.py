@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,10 +61,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"caffe-fcn: no command '{name}'{hint} (caffe-fcn --help lists them)", file=sys.stderr)
         return 2
     try:
-        return importlib.import_module(f"caffe_fcn.cli.{COMMANDS[name]}").main(arguments)
+        status = importlib.import_module(f"caffe_fcn.cli.{COMMANDS[name]}").main(arguments)
+        sys.stdout.flush()
+        return status
     except (CaffeFcnError, FileNotFoundError) as error:
         print(f"caffe-fcn {name}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever reads the output, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end
+        return 1
 
 
 if __name__ == "__main__":

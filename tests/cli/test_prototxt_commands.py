@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -70,6 +73,15 @@ def test_file_that_is_no_prototxt(command, tmp_path, capsys):
 def test_missing_file(command, tmp_path, capsys):
     assert main([command, str(tmp_path / "none")]) == 2
     assert "none" in capsys.readouterr().err
+
+
+def test_whoever_reads_may_stop(file):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "caffe_fcn.cli.main", "show", file], stdout=write,
+                          stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": ""}, check=False)
+    os.close(write)
+    assert done.returncode == 1 and done.stderr == b""
 
 
 # lint
@@ -245,6 +257,8 @@ def test_get(file, capsys):
      (["set", "layer[conv1].convolution_param.num_output", "x"], "'num_output' takes a number, got 'x'"),
      (["set", "force_backward", "yes"], "takes true or false, got 'yes'"),
      (["set", "nam", "x"], "NetParameter has no field 'nam'; did you mean 'name'"),
+     (["set", "layer[conv1].convolution_param.num_outptu", "1"],
+      "ConvolutionParameter has no field 'num_outptu'; did you mean 'num_output'"),
      (["classes", "x"], "'x' is not a number of classes"), (["insert", "no-file"], "no file 'no-file'"),
      (["set", "name", "x", "--type", "LSTM"], "no layer is of that name and type"),
      (["deploy"], "no data layer"), (["deploy", "--size", "x"], "is not a size")],
