@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ..proto import forks
 from ..proto.printer import to_text
 from ..proto.schema import is_repeated
+from .shapes import text_of
 
 # Repeated fields for which nothing and one such value mean the same.
 REPEATED_DEFAULTS = {("ConvolutionParameter", "pad"): 0, ("ConvolutionParameter", "stride"): 1,
@@ -161,6 +162,7 @@ def _leaves(message: Any, without: Sequence[str] = (), prefix: str = "") -> dict
 
 def _spelled(message: Any, field: Any, value: Any) -> str:
     bare = type(message)()
+    value = text_of(value) if field.type == field.TYPE_STRING else value
     if is_repeated(field):
         getattr(bare, field.name).append(value)
     else:

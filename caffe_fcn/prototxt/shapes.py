@@ -90,6 +90,7 @@ def net_shapes(
     Raises LayerError for include with exclude rules, NetError for an unknown dialect.
     """
     full = with_state(net, phase, level, stages)
+    _make_names_text(full)
     kept = filter_net(full)
     indices: list[int] = []
     for param in kept.layer:
@@ -103,6 +104,20 @@ def net_shapes(
     for index, param in zip(indices, kept.layer, strict=True):
         builder.add(index, param)
     return builder.result
+
+
+def text_of(name: str | bytes) -> str:
+    """A name for people; protobuf gives bytes where a file's name is not UTF-8."""
+    return name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
+
+
+def _make_names_text(net: Any) -> None:
+    for layer in net.layer:
+        for word in ("name", "type"):
+            if isinstance(value := getattr(layer, word), bytes):
+                setattr(layer, word, text_of(value))
+        for names in (layer.bottom, layer.top):
+            names[:] = map(text_of, names)
 
 
 class _Builder:

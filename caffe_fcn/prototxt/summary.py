@@ -10,7 +10,7 @@ from ..coord_map import CoordMaps
 from ..coord_map.rules import layer_windows
 from .cost import Cost, layer_cost, net_cost, pass_bytes
 from .fields import Place, exact, places
-from .shapes import LayerShapes, Shape, Sizes, net_shapes, without_rules
+from .shapes import LayerShapes, Shape, Sizes, net_shapes, text_of, without_rules
 
 UNKNOWN = "?"
 
@@ -80,7 +80,7 @@ def summarise(
     source = next((row.param.top[0] for row in shapes.layers if not row.param.bottom and row.param.top), None)
     found = places(layers, source) if source else [None] * len(shapes.layers)
     rows = tuple(_row(row, _place(row, place, maps, source)) for row, place in zip(shapes.layers, found, strict=True))
-    return Summary(net.name, rows, net_cost(shapes), pass_bytes(shapes, False), pass_bytes(shapes, True))
+    return Summary(text_of(net.name), rows, net_cost(shapes), pass_bytes(shapes, False), pass_bytes(shapes, True))
 
 
 def _row(row: LayerShapes, place: tuple[Any, Any, Any]) -> Row:

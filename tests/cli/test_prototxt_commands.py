@@ -69,6 +69,20 @@ def test_file_that_is_no_prototxt(command, tmp_path, capsys):
     assert file.read_bytes() == b"\x89PNG\r\n\x1a\n\x00"
 
 
+def test_names_that_are_not_utf_8(tmp_path, capsys):
+    file = tmp_path / "latin.prototxt"
+    file.write_bytes(INPUT.replace('"a"', '"\xe9"').encode("latin-1") + b'name: "\xff"')
+    for ending in ("svg", "mmd", "dot"):
+        assert main(["draw", str(file), str(tmp_path / f"net.{ending}")]) == 0
+    assert main(["explain", str(file), str(tmp_path / "net.html")]) == 0
+    assert b"\\xe9" in (tmp_path / "net.svg").read_bytes()
+    other = tmp_path / "other.prototxt"
+    other.write_text(INPUT)
+    assert run(capsys, "diff", file, other)[0] == run(capsys, "diff", other, file)[0] == 1
+    status, out = run(capsys, "show", file, "--format", "json")
+    assert status == 0 and (json.loads(out)["name"], json.loads(out)["layers"][0]["name"]) == ("\\xff", "\\xe9")
+
+
 @pytest.mark.parametrize("command", ["fmt", "lint", "show", "upgrade"])
 def test_missing_file(command, tmp_path, capsys):
     assert main([command, str(tmp_path / "none")]) == 2

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...errors import NetError, NotSupportedError
 from ...proto import caffe_pb2
-from ..shapes import NetShapes, Sizes, net_shapes
+from ..shapes import NetShapes, Sizes, net_shapes, text_of
 from .dot import run_dot, to_dot
 from .graph import graph_of
 from .mermaid import to_mermaid
@@ -41,7 +41,8 @@ def draw(
 
     Raises NetError for a net without layers in this phase, NotSupportedError for what cannot be written here.
     """
-    return draw_shapes(net_shapes(net, phase, sizes, stages=stages, dialect=dialect), net.name, format, engine, scale)
+    shapes = net_shapes(net, phase, sizes, stages=stages, dialect=dialect)
+    return draw_shapes(shapes, text_of(net.name), format, engine, scale)
 
 
 def draw_shapes(

@@ -13,7 +13,7 @@ from ...coord_map import CoordMaps
 from ...proto.upgrade import read_net
 from ..draw import net_picture, to_svg
 from ..lint import Options, lint_file
-from ..shapes import Sizes, without_rules
+from ..shapes import Sizes, text_of, without_rules
 from ..summary import summarise
 from . import sections
 from .crops import CropOffset, crop_offsets
@@ -35,7 +35,7 @@ def explain(
     """
     net, state, sizes = read_net(os.fspath(path)), State(phase, tuple(stages), dialect), sizes or Sizes()
     shapes = state.shapes(net, sizes)
-    title = net.name or os.path.basename(os.fspath(path))
+    title = text_of(net.name) or os.path.basename(os.fspath(path))
     crops = crop_offsets(shapes, CoordMaps(without_rules(row.param for row in shapes.layers), phase))
     summary = summarise(net, phase, sizes, state.stages, dialect=dialect)
     return page(title, [
