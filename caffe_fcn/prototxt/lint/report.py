@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 from ... import __version__
 from .rule import ERROR, WARNING, Finding, all_rules
-from .run import count_by_severity, without_fixes
+from .run import UNREADABLE, count_by_severity, without_fixes
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {ERROR: "error", WARNING: "warning"}
@@ -42,6 +43,9 @@ def as_sarif(findings: Iterable[Finding]) -> str:
          "fullDescription": {"text": rule.reason}, "defaultConfiguration": {"level": LEVELS.get(rule.severity, "note")}}
         for rule in all_rules().values()
     ]
+    rules.append({"id": UNREADABLE, "shortDescription": {"text": UNREADABLE},
+                  "fullDescription": {"text": "A text that is no prototxt cannot be checked."},
+                  "defaultConfiguration": {"level": "error"}})
     results = [_sarif_result(finding) for finding in findings]
     driver = {"name": "caffe-fcn lint", "version": __version__, "rules": rules}
     return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [
@@ -50,7 +54,7 @@ def as_sarif(findings: Iterable[Finding]) -> str:
 
 def _sarif_result(finding: Finding) -> dict[str, object]:
     layer = f"layer '{finding.layer}': " if finding.layer else ""
-    place = {"artifactLocation": {"uri": (finding.file or "text").replace("\\", "/")},
+    place = {"artifactLocation": {"uri": quote((finding.file or "text").replace("\\", "/"), errors="surrogateescape")},
              "region": {"startLine": finding.line, "startColumn": finding.column}}
     result: dict[str, object] = {
         "ruleId": finding.rule, "level": LEVELS.get(finding.severity, "note"),

@@ -164,6 +164,13 @@ def test_reports():
     assert as_text([]) == "nothing found"
 
 
+def test_sarif_of_an_unreadable_file_with_an_odd_name():
+    (run,) = json.loads(as_sarif(lint_text("layer {", "a b\udcff%.prototxt")))["runs"]
+    (result,) = run["results"]
+    assert result["ruleId"] in {rule["id"] for rule in run["tool"]["driver"]["rules"]}
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "a%20b%FF%25.prototxt"
+
+
 def test_silenced_findings_in_reports():
     text = BAD.replace("layer {\n", "# lint: ignore[ignored-params] kept\nlayer {\n")
     findings = lint_text(text)
