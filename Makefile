@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 
 # Trains the small net for a few minutes on a VOC-style folder; net and report land in train_out/.
 train-demo: $(VENV)/.installed-train
-	$(BIN)/python examples/camvid_train.py $(if $(DATA),--data $(DATA)) --minutes $(or $(MINUTES),5)
+	$(BIN)/python examples/camvid_train.py $(if $(DATA),--data $(DATA)) $(if $(MINUTES),--minutes $(MINUTES))
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest

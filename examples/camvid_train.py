@@ -4,12 +4,13 @@
 
 FOLDER has JPEGImages, SegmentationClass, ImageSets/Segmentation/{train,val}.txt and, best, classes.txt. The result:
 record/report.html, and the trained net with BatchNorm folded as deploy.prototxt and trained.caffemodel. Started again
-with the same --out it goes on from the last snapshot.
+with the same --out it goes on from the last snapshot, with the data and the length of the first start.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -90,26 +91,50 @@ def finish(out: Path, iterations: int) -> None:
     print(f"report: {out / 'record' / 'report.html'}\nnet: {out / 'deploy.prototxt'}, {out / 'trained.caffemodel'}")
 
 
+def start_run(parser: argparse.ArgumentParser, given: argparse.Namespace, out: Path) -> None:
+    """Write the nets, the solver and what was asked for into `out`."""
+    data = (given.data or ROOT.parent / "shared" / "data" / "camvid").resolve()
+    if not (data / "ImageSets").is_dir():
+        parser.error(f"there is no VOC-style folder '{data}'; name one with --data (make train-demo DATA=...)")
+    out.mkdir(parents=True, exist_ok=True)
+    nets.write(out, str(out / "class_weights.binaryproto"), str(data), class_weights(data))
+    pace = 0.0 if given.iterations else seconds_per_iteration(out / "train.prototxt")
+    minutes = given.minutes or 5.0
+    request = {"data": str(data), "minutes": minutes, "iterations": given.iterations}
+    (out / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    write_solver(out, data, given.iterations or max(4, round(minutes * 60 / pace)))
+
+
+def check_same_run(parser: argparse.ArgumentParser, given: argparse.Namespace, out: Path) -> None:
+    """Refuse to go on with a run that was started for other data or another length."""
+    request = json.loads((out / "request.json").read_text(encoding="utf-8"))
+    asked = {"data": given.data and str(given.data.resolve()), "minutes": given.minutes, "iterations": given.iterations}
+    for name, value in asked.items():
+        if value is not None and value != request[name]:
+            parser.error(f"'{out}' holds a run that was started with {name} {request[name]}, not {value}: go on with "
+                         f"it without --{name}, or start another one with another --out")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "camvid")
+    parser.add_argument("--data", type=Path, help="VOC-style folder (default ../shared/data/camvid)")
     parser.add_argument("--out", type=Path, default=Path("train_out"))
-    parser.add_argument("--minutes", type=float, default=5.0, help="how long to train, about (default 5)")
+    parser.add_argument("--minutes", type=float, help="how long to train, about (default 5)")
     parser.add_argument("--iterations", type=int, help="train for so many iterations instead")
     given = parser.parse_args()
-    if not (given.data / "ImageSets").is_dir():
-        parser.error(f"there is no VOC-style folder '{given.data}'; name one with --data (make train-demo DATA=...)")
     out = given.out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
     solver_file = out / "solver.prototxt"
-    if not solver_file.exists():
-        nets.write(out, str(out / "class_weights.binaryproto"), str(given.data.resolve()), class_weights(given.data))
-        pace = 0.0 if given.iterations else seconds_per_iteration(out / "train.prototxt")
-        write_solver(out, given.data, given.iterations or max(4, round(given.minutes * 60 / pace)))
+    if solver_file.exists():
+        check_same_run(parser, given, out)
+    else:
+        start_run(parser, given, out)
     status = caffe_command(["train", "-solver", str(solver_file), "-snapshot", "auto", "--keep", "2",
                             "--record", str(out / "record")])
-    if status == 0:
-        finish(out, read_solver(solver_file).max_iter)
+    iterations = read_solver(solver_file).max_iter
+    if status == 0 and not (out / f"snapshot_iter_{iterations}.caffemodel").exists():
+        print(f"stopped before iteration {iterations}; the same command goes on from the last snapshot")
+    elif status == 0:
+        finish(out, iterations)
     return status
 
 

@@ -235,6 +235,9 @@ def test_camvid_run(voc, examples):
     assert net.blobs["score"].shape[1] == 3
     again = python(examples / "camvid_train.py", voc, "--data", "voc", "--out", "out")
     assert "Restored iteration 4" in again.stderr
+    other = subprocess.run([sys.executable, str(examples / "camvid_train.py"), "--out", "out", "--minutes", "7"],
+                           cwd=voc, capture_output=True, text=True, check=False)
+    assert other.returncode == 2 and "was started with minutes 0.01, not 7.0" in other.stderr
 
 
 def test_camvid_nets_are_those_of_their_generator(root, tmp_path):
