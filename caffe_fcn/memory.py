@@ -60,6 +60,13 @@ def available_bytes() -> int | None:
     return free if allowed is None else min(free, allowed)
 
 
+def require_memory(needed: float, what: str) -> None:
+    """Raise BlobMemoryError if so many bytes are not free."""
+    free = available_bytes()
+    if free is not None and needed > free:
+        raise BlobMemoryError(f"{what} need {needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free")
+
+
 def _container_bytes(folder: str) -> int | None:
     """What the limit of a container still allows, or None without a limit.
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 
 from caffe_fcn import TEST
-from caffe_fcn.errors import BlobMemoryError, NetError
+from caffe_fcn.errors import NetError
 from caffe_fcn.graph import filter_net, with_state
-from caffe_fcn.memory import available_bytes
+from caffe_fcn.memory import require_memory
 from caffe_fcn.net import Net
 
 from .links import Links, unused_tops
@@ -121,13 +121,6 @@ def _is_random(layer: Any) -> bool:
     fillers = [value for _, param in layer.ListFields() if hasattr(param, "ListFields")
                for field, value in param.ListFields() if field.name.endswith("filler")]
     return any(filler.type not in ("constant", "bilinear") for filler in fillers)
-
-
-def require_memory(needed: float, what: str) -> None:
-    """Raise BlobMemoryError if so many bytes are not free."""
-    free = available_bytes()
-    if free is not None and needed > free:
-        raise BlobMemoryError(f"{what} need {needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free")
 
 
 def _difference(name: str, expected: np.ndarray, found: np.ndarray) -> Difference:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from caffe_fcn.errors import NetError
+from caffe_fcn.memory import require_memory
 
-from .checks import STRICT, Check, Equal, Subject, require_memory
+from .checks import STRICT, Check, Equal, Subject
 from .links import Links, unused_tops
 from .model import Model, as_model
 from .transplanting import upsample_filt

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from caffe_fcn.errors import CaffeFcnError, FormatError, NotSupportedError
+from caffe_fcn.memory import require_memory
 from caffe_fcn.net import Net
 
 from .graph import Graph, Shape, reshape_inputs, run
@@ -58,10 +60,13 @@ def compare(net: Net, graph: Graph, runner: Runner, tolerance: float = TOLERANCE
     """Run net and `runner` on random inputs of two sizes (one if the net takes no other).
 
     `runner` maps inputs by name to the values that it knows, by the names of the graph's values; outputs must be
-    among them. Raises ConversionError for a relative difference above `tolerance`, or another shape.
+    among them. Raises ConversionError for a relative difference above `tolerance`, or another shape, and
+    BlobMemoryError for inputs that cannot fit.
     """
     reports = []
     for shapes in sizes or list(input_sizes(net, graph)):
+        needed = 3 * 4 * sum(math.prod(shape) for shape in shapes.values())  # float64, then float32
+        require_memory(needed, f"random inputs of {', '.join(f'{name} {_spelled(shapes[name])}' for name in shapes)}")
         random = np.random.default_rng(1)
         inputs = {name: (SPREAD * random.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
         found = runner(inputs)

@@ -13,7 +13,7 @@ from caffe_fcn.cli.main import main
 from caffe_fcn.convert import ConversionError, convert, convert_from_onnx
 from caffe_fcn.convert.check import compare
 from caffe_fcn.convert.graph import read_graph
-from caffe_fcn.errors import FileAccessError, NetError, NotSupportedError
+from caffe_fcn.errors import BlobMemoryError, FileAccessError, NetError, NotSupportedError
 
 NET = """
 name: "small"
@@ -159,6 +159,8 @@ def test_no_file_of_the_command_is_overwritten(files, tmp_path):
 
 
 def test_input_shapes_that_do_not_fit(files, tmp_path):
+    with pytest.raises(BlobMemoryError, match="random inputs of data 1x3x99999999x99999999 need"):
+        compare(None, None, None, sizes=[{"data": (1, 3, 99999999, 99999999)}])
     with pytest.raises(NetError, match="no input 'x'"):
         convert(*files, tmp_path / "net.npz", input_shapes={"x": (1, 3, 4, 4)})
     with pytest.raises(NetError, match="does not take"):
