@@ -9,6 +9,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
+from ..formats.files import existing_file
 from ..proto.upgrade import read_net
 from ..prototxt.diff import diff_nets
 from ..prototxt.table import as_lines
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("one file is a net, the other a weight file; --weights if both are weight files")
     if are_weights[0]:
         return _diff_weights(args)
-    changes = diff_nets(read_net(args.first), read_net(args.second))
+    changes = diff_nets(read_net(existing_file(args.first)), read_net(existing_file(args.second)))
     if args.format == "json":
         print(json.dumps([change._asdict() for change in changes], indent=2))
     else:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ..formats.files import existing_file
 from ..proto.upgrade import read_net
 from ..prototxt.shapes import parse_sizes
 from ..prototxt.summary import Summary, summarise
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--weights", metavar="FILE", help="add statistics of each blob of a weight file")
     parser.add_argument("--format", choices=["text", "markdown", "json"], default="text")
     args = parser.parse_args(argv)
-    summary = summarise(read_net(args.net), PHASES[args.phase], parse_sizes(args.size), args.stage,
+    summary = summarise(read_net(existing_file(args.net)), PHASES[args.phase], parse_sizes(args.size), args.stage,
                         dialect=args.dialect)
     stats = weight_stats(args.weights) if args.weights else []
     print(_json(summary, stats) if args.format == "json" else _text(summary, stats, args.format == "markdown"))

@@ -306,3 +306,9 @@ def test_upgrade_with_losses(tmp_path, capsys):
     assert main(["upgrade", str(file)]) == 1
     assert "field 'pad' does not belong to type 'relu'" in capsys.readouterr().err
     assert 'type: "ReLU"' in file.read_text()
+
+
+@pytest.mark.parametrize(("command", "count"), [("show", 1), ("diff", 2)])
+def test_a_folder_is_no_net(command, count, tmp_path, capsys):
+    assert main([command, *[str(tmp_path)] * count]) == 2
+    assert "folder" in capsys.readouterr().err
