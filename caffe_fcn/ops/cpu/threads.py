@@ -76,8 +76,8 @@ def _core() -> Callable[[], int] | None:
 def _keep_apart() -> None:
     """Let the threads of the pool run on every core but that of this thread.
 
-    A thread that wakes another for a millisecond often gets it onto its own core, if cores share no cache: then one
-    waits for the other, and the system's balancing comes too late.
+    A thread that wakes another for a millisecond may get it onto its own core, time after time: then one waits for the
+    other, and the system's balancing comes too late.
     """
     global _placed
     core = _core()
