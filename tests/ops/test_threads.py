@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sys
 import threading
 
@@ -145,14 +144,3 @@ def test_scratch_can_be_given_back():
     first[...] = 5
     threads.drop_scratch()
     assert not np.shares_memory(first, threads.scratch("test", (100,), np.float32))
-
-
-@pytest.mark.skipif(threads._core() is None or len(os.sched_getaffinity(0)) < 2, reason="needs two cores on Linux")
-def test_workers_keep_off_the_core_of_their_caller(asked, monkeypatch):
-    asked(2)
-    allowed = os.sched_getaffinity(0)
-    threads.parallel(lambda start, stop: None, 2)  # starts the worker
-    for core in (min(allowed), max(allowed)):
-        monkeypatch.setattr(threads, "_core", lambda core=core: lambda: core)
-        threads.parallel(lambda start, stop: None, 2)
-        assert [os.sched_getaffinity(worker) for worker in threads._workers] == [allowed - {core}]

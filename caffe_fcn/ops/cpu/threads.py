@@ -6,7 +6,6 @@ Numba's own parallel loops are not used: their default backend may not be entere
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import itertools
 import os
@@ -21,8 +20,6 @@ from caffe_fcn.memory import zeros
 
 _pool: ThreadPoolExecutor | None = None
 _asked: int | None = None  # by set_num_threads
-_workers: list[int] = []  # the pool's threads, as the system numbers them
-_placed: tuple[int, int] | None = None  # core of the thread that they were told to keep off, and how many they were
 _scratch = threading.local()
 _dropped = 0  # how often all threads were asked to give their scratch memory back
 _lock = threading.Lock()
@@ -59,41 +56,13 @@ def count() -> int:
 def _start() -> ThreadPoolExecutor:
     global _pool
     if _pool is None:
-        _workers.clear()
-        _pool = ThreadPoolExecutor(max(1, count() - 1), "caffe_fcn", lambda: _workers.append(threading.get_native_id()))
+        _pool = ThreadPoolExecutor(max(1, count() - 1), "caffe_fcn")
     return _pool
-
-
-@functools.cache
-def _core() -> Callable[[], int] | None:
-    """The function that tells on which core this thread runs, where threads can be told where to run, too."""
-    try:
-        return ctypes.CDLL(None).sched_getcpu if hasattr(os, "sched_setaffinity") else None
-    except (OSError, AttributeError, TypeError):
-        return None
-
-
-def _keep_apart() -> None:
-    """Let the threads of the pool run on every core but that of this thread.
-
-    A thread that wakes another for a millisecond may get it onto its own core, time after time: then one waits for the
-    other, and the system's balancing comes too late.
-    """
-    global _placed
-    core = _core()
-    if core is None or _placed == (place := (core(), len(_workers))):
-        return
-    _placed = place
-    others = os.sched_getaffinity(0) - {place[0]}
-    for worker in list(_workers) if others else ():
-        with contextlib.suppress(OSError):  # it has ended
-            os.sched_setaffinity(worker, others)
 
 
 def _forget() -> None:
     global _pool, _lock
     _pool, _lock = None, threading.Lock()
-    _workers.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -102,8 +71,6 @@ if hasattr(os, "register_at_fork"):
 
 def _run(jobs: Sequence[Callable[[], None]]) -> None:
     """Run the jobs side by side, the first one in this thread; raise the first exception after all have ended."""
-    if len(jobs) > 1:
-        _keep_apart()
     others = [_start().submit(job) for job in jobs[1:]]
     try:
         jobs[0]()
