@@ -1,4 +1,4 @@
-"""Packaging: the folder `caffe_fcn`, and the alias `caffe`, which lives in `caffe_fcn/alias/caffe`."""
+"""Packaging: the folder `caffe_fcn`, the alias `caffe`, which lives in `caffe_fcn/alias/caffe`, and `models`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 ALIAS = "caffe_fcn/alias"
+MODELS = "caffe_fcn_models"  # the import name of the folder `models`
+MODEL_FILES = ("prototxt", "toml", "md", "py", "caffemodel", "binaryproto")
 COMMANDS = {
     "caffe": "caffe",
     "caffe-fcn": "main",
@@ -46,6 +48,12 @@ def alias_packages() -> dict[str, str]:
     return {name: f"{ALIAS}/{name.replace('.', '/')}" for name in find_packages(str(ROOT / ALIAS))}
 
 
+def model_packages() -> dict[str, str]:
+    """The folder `models` and the packages in it by their import names; folders of nets are its data."""
+    below = {f"{MODELS}.{name}": f"models/{name.replace('.', '/')}" for name in find_packages(str(ROOT / "models"))}
+    return {MODELS: "models", **below}
+
+
 def own_packages() -> list[str]:
     """`caffe_fcn`, what is below it, and `net_surgery`; the alias folder appears only under its top-level names."""
     return find_packages(
@@ -63,12 +71,13 @@ setup(
     license="BSD-2-Clause",
     license_files=["LICENSE"],
     python_requires=">=3.10",
-    packages=[*own_packages(), *alias_packages()],
-    package_dir=alias_packages(),
+    packages=[*own_packages(), *alias_packages(), *model_packages()],
+    package_dir={**alias_packages(), **model_packages()},
     package_data={
         "caffe_fcn": ["py.typed", "proto/*.desc", "proto/*.pyi"],
         "caffe": ["py.typed"],
         "net_surgery": ["py.typed"],
+        MODELS: [f"*/*.{kind}" for kind in MODEL_FILES],
     },
     install_requires=[
         "numpy>=1.24",
