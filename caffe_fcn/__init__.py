@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import stats
     from .blob import Blob
     from .data.python_layers import prefetch
     from .layers import Layer, layer_type_list, register
@@ -60,6 +61,7 @@ _HOMES = {
     "solvers": ("AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "NesterovSolver", "RMSPropSolver", "SGDSolver",
                 "get_solver"),
 }
+_MODULES = ("stats",)
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -103,6 +105,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
+        if name in _MODULES:
+            return importlib.import_module(f".{name}", __name__)
         raise AttributeError(f"module 'caffe_fcn' has no attribute '{name}'")
     value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
     globals()[name] = value

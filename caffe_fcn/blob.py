@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import mode
-from .errors import BlobMemoryError, ShapeError
-from .memory import Memory
+from .errors import BlobMemoryError, NotSupportedError, ShapeError
+from .memory import Device, Memory
 
 MAX_AXES = 32
 
@@ -115,17 +115,18 @@ class Blob:
     # values
 
     def _host(self, memory: Memory) -> np.ndarray:
+        return self._on(None, memory)
+
+    def _current(self, memory: Memory) -> Any:
+        return self._on(mode.device(), memory)
+
+    def _on(self, device: Device | None, memory: Memory) -> Any:
         try:
-            return memory.host()[: self.count].reshape(self._shape)
+            flat = memory.host() if device is None else memory.on(device)
         except MemoryError as error:
             raise BlobMemoryError(f"no memory for a blob of shape {self._shape}: {error or 'allocation failed'}; "
                                   "use a smaller shape") from None
-
-    def _current(self, memory: Memory) -> Any:
-        device = mode.device()
-        if device is None:
-            return self._host(memory)
-        return memory.on(device)[: self.count].reshape(self._shape)
+        return flat[: self.count].reshape(self._shape)
 
     @property
     def data(self) -> np.ndarray:
@@ -146,6 +147,42 @@ class Blob:
     def grad(self) -> Any:
         """The gradients where the current mode computes."""
         return self._current(self._diff)
+
+    # for other libraries on the GPU
+
+    @property
+    def data_gpu(self) -> Any:
+        """The values as a writable CuPy array, which is the blob's own memory. Until `data` is asked for, nothing is
+        copied to the host. NotSupportedError in CPU mode.
+
+        DLPack and `__cuda_array_interface__` go both ways: ``torch.from_dlpack(blob.data_gpu)``,
+        ``blob.data_gpu[...] = cupy.from_dlpack(tensor)``.
+        """
+        self._require_gpu("data_gpu")
+        return self.array
+
+    @property
+    def diff_gpu(self) -> Any:
+        """The gradients as a writable CuPy array; see `data_gpu`."""
+        self._require_gpu("diff_gpu")
+        return self.grad
+
+    def _require_gpu(self, name: str) -> None:
+        if mode.device() is None:
+            raise NotSupportedError(f"'{name}' is an array on a GPU, but the CPU computes: call set_mode_gpu() first, "
+                                    f"or use '{name[:4]}'")
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        if mode.device() is None:  # a library that asks with hasattr is told that there is none
+            raise AttributeError("a blob has __cuda_array_interface__ in GPU mode only")
+        return self.array.__cuda_array_interface__
 
     # sharing and memory
 

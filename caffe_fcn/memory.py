@@ -34,6 +34,15 @@ class Device(Protocol):
     def download(self, device: Any, host: np.ndarray) -> None:
         """Copy a device array into a flat host array."""
 
+    def free_bytes(self) -> int:
+        """Memory that arrays could still take."""
+
+    def give_back(self) -> None:
+        """Return what is kept for later arrays to the system."""
+
+    def forget_random_numbers(self) -> None:
+        """Begin anew with the seed of `mode`."""
+
 
 class Head(enum.Enum):
     """Where the newest values of a memory are."""
@@ -58,6 +67,11 @@ def available_bytes() -> int | None:
             return None
     allowed = _container_bytes("/sys/fs/cgroup")
     return free if allowed is None else min(free, allowed)
+
+
+def size_text(size: float) -> str:
+    """A number of bytes for a message."""
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 / 10 else f"{size / 2**20:.1f} MiB"
 
 
 def require_memory(needed: float, what: str) -> None:
@@ -167,7 +181,7 @@ class Memory:
         """The flat array on `device`, up to date and free to be written."""
         self._check_recycled()
         if self.device is not device:
-            if self.head is Head.DEVICE:
+            if self.head in (Head.DEVICE, Head.SYNCED):
                 self.host()
             self.device, self._device_array = device, None
         if self._device_array is None:
@@ -183,6 +197,11 @@ class Memory:
             self.host()
             self.head = Head.SYNCED
         return self._host_array if self.head is Head.SYNCED else self.host()  # type: ignore[return-value]
+
+    def unchanged(self) -> None:
+        """Declare that nobody has written the device's array since the host's values were copied to it."""
+        if self.head is Head.DEVICE:
+            self.head = Head.SYNCED
 
     def _check_recycled(self) -> None:
         if self.recycled:

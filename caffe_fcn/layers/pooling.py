@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import mode
 from ..errors import LayerError, ShapeError
 from ..ops.reference.pooling import Window
 from ..proto import caffe_pb2
@@ -111,10 +110,8 @@ class Pooling(Layer):
         if self.test:
             self.ops.stochastic_pool_mean(x, out, self.window)
             return
-        xp = self.ops.xp
-        self.drawn = xp.empty(out.shape, np.int32)
-        chance = xp.asarray(mode.generator().random(out.shape, np.float32))
-        self.ops.stochastic_pool(x, chance, out, self.drawn, self.window)
+        self.drawn = self.ops.xp.empty(out.shape, np.int32)
+        self.ops.stochastic_pool(x, self.ops.uniform(out.shape), out, self.drawn, self.window)
 
     def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         """Give each gradient to its maximum, to its whole window (AVE) or to the value drawn."""

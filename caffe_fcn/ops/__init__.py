@@ -1,7 +1,7 @@
 """Compute primitives behind one interface.
 
-`ReferenceOps` (reference/) is plain array code that reads like the definitions; `CpuOps` (cpu/) overrides
-what NumPy is slow at. Layers get theirs from `current()` and never ask which device they are on.
+`ReferenceOps` (reference/) is plain array code that reads like the definitions; `CpuOps` (cpu/) and `GpuOps`
+(gpu/) override what NumPy and CuPy are slow at. Layers get theirs from `current()` and never ask which device they are on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import contextlib
 import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from .. import mode
 
 if TYPE_CHECKING:
     from .reference import ReferenceOps
@@ -25,9 +27,17 @@ def cpu_ops() -> ReferenceOps:
     return CpuOps()
 
 
+@functools.cache
+def gpu_ops() -> ReferenceOps:
+    """The fast operations of the GPU."""
+    from .gpu import GpuOps
+
+    return GpuOps()
+
+
 def current() -> ReferenceOps:
     """The operations that layers use now."""
-    return _chosen or cpu_ops()
+    return _chosen or (cpu_ops() if mode.device() is None else gpu_ops())
 
 
 @contextlib.contextmanager

@@ -38,4 +38,8 @@ class ElementwiseOps:
 
     def random_mask(self, shape: tuple[int, ...], ratio: float) -> Any:
         """A boolean array, each element False with the probability `ratio`."""
-        return self.xp.asarray(mode.generator().random(shape, np.float32) >= ratio)
+        return self.uniform(shape) >= ratio
+
+    def uniform(self, shape: tuple[int, ...]) -> Any:
+        """Random float32 numbers in [0, 1)."""
+        return mode.generator().random(shape, np.float32)

@@ -1,0 +1,1 @@
+"""The NVIDIA GPU: finding it, its memory, graphs of its work."""

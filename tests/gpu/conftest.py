@@ -1,0 +1,34 @@
+"""Fixtures that play a GPU on the CPU."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from standin import make
+from standin.cuda import pool
+
+from caffe_fcn import mode, ops
+
+
+@pytest.fixture
+def cupy(monkeypatch):
+    """The stand-in as the module `cupy`; GPU mode is still to be set."""
+    modules = make()
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    ops.gpu_ops.cache_clear()
+    mode.forget_devices()
+    yield modules["cupy"]
+    mode.set_mode_cpu()
+    mode.forget_devices()
+    ops.gpu_ops.cache_clear()
+    pool.set_limit(0)
+
+
+@pytest.fixture
+def gpu(cupy):
+    """GPU mode on the stand-in."""
+    mode.set_mode_gpu()
+    assert mode.device() is not None
+    return cupy
