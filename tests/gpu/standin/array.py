@@ -215,14 +215,21 @@ def _operator(name: str) -> Any:
     return apply
 
 
-METHODS = ["all", "any", "argmax", "argmin", "argsort", "astype", "choose", "clip", "copy", "cumprod", "cumsum", "diagonal", "dot", "fill", "flatten", "max", "mean", "min", "nonzero", "prod", "ptp", "put", "ravel", "repeat", "reshape", "round", "sort", "squeeze", "std", "sum", "swapaxes", "take", "trace", "transpose", "var", "view"]
-ATTRIBUTES = ["T", "dtype", "itemsize", "nbytes", "ndim", "real", "shape", "size", "strides"]
-BINARY = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
+METHODS = str.split("""
+all any argmax argmin argsort astype choose clip copy cumprod cumsum diagonal dot fill flatten max mean min nonzero
+prod ptp put ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose var view
+""")
+ATTRIBUTES = str.split("""
+T dtype itemsize nbytes ndim real shape size strides
+""")
+BINARY = str.split("""
+add sub mul truediv floordiv mod pow matmul and or xor lshift rshift
+""")
 for _name in METHODS:
     if hasattr(np.ndarray, _name):
         setattr(ndarray, _name, _method(_name))
 for _name in ATTRIBUTES:
     setattr(ndarray, _name, property(lambda self, name=_name: wrap(getattr(self._host, name))))
-for _name in [p + n for n in BINARY for p in ("", "r", "i")] + ["lt", "le", "gt", "ge", "eq", "ne", "neg", "pos", "abs", "invert"]:
+for _name in [p + n for n in BINARY for p in ("", "r", "i")] + str.split("lt le gt ge eq ne neg pos abs invert"):
     setattr(ndarray, f"__{_name}__", _operator(f"__{_name}__"))
 ndarray.__hash__ = None  # type: ignore

@@ -101,7 +101,7 @@ class Stream:
     null: Any = None
     ptr = 0
 
-    def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False, priority: Any = None) -> None:
+    def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
         pass
 
     def __enter__(self) -> Stream:

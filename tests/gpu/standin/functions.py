@@ -10,9 +10,22 @@ import numpy as np
 
 from .array import counts, ndarray, run, wrap
 
-UFUNCS = ["add", "subtract", "multiply", "divide", "true_divide", "floor_divide", "power", "mod", "remainder", "fmod", "maximum", "minimum", "fmax", "fmin", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "square", "tanh", "sin", "cos", "tan", "arctan", "sinh", "cosh", "absolute", "abs", "sign", "negative", "reciprocal", "greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "invert", "isnan", "isinf", "isfinite", "floor", "ceil", "rint", "trunc", "copysign", "hypot", "signbit"]
-PLAIN = ["clip", "where", "sum", "prod", "mean", "var", "std", "max", "min", "amax", "amin", "argmax", "argmin", "argsort", "sort", "any", "all", "cumsum", "cumprod", "count_nonzero", "nonzero", "flatnonzero", "unique", "searchsorted", "reshape", "ravel", "transpose", "swapaxes", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "broadcast_arrays", "concatenate", "stack", "vstack", "hstack", "split", "pad", "tile", "repeat", "flip", "roll", "take", "take_along_axis", "put_along_axis", "dot", "tensordot", "einsum", "outer", "inner", "vdot", "array_equal", "allclose", "isclose", "meshgrid", "triu", "tril", "round", "nan_to_num", "matmul", "bincount", "copyto", "zeros_like", "ones_like", "empty_like", "full_like", "shares_memory", "may_share_memory"]
-MAKERS = ["zeros", "ones", "empty", "full", "arange", "linspace", "eye", "indices"]
+UFUNCS = str.split("""
+add subtract multiply divide true_divide floor_divide power mod remainder fmod maximum minimum fmax fmin exp exp2
+expm1 log log2 log10 log1p sqrt cbrt square tanh sin cos tan arctan sinh cosh absolute abs sign negative reciprocal
+greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not logical_xor bitwise_and
+bitwise_or invert isnan isinf isfinite floor ceil rint trunc copysign hypot signbit
+""")
+PLAIN = str.split("""
+clip where sum prod mean var std max min amax amin argmax argmin argsort sort any all cumsum cumprod count_nonzero
+nonzero flatnonzero unique searchsorted reshape ravel transpose swapaxes moveaxis squeeze expand_dims broadcast_to
+broadcast_arrays concatenate stack vstack hstack split pad tile repeat flip roll take take_along_axis put_along_axis
+dot tensordot einsum outer inner vdot array_equal allclose isclose meshgrid triu tril round nan_to_num matmul
+bincount copyto zeros_like ones_like empty_like full_like shares_memory may_share_memory
+""")
+MAKERS = str.split("""
+zeros ones empty full arange linspace eye indices
+""")
 ADDED_AT = ("add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor")
 
 
