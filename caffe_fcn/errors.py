@@ -107,6 +107,14 @@ class FileAccessError(CaffeFcnError, OSError):
         return str(self.args[0])
 
 
+class DownloadError(CaffeFcnError, OSError):
+    """A file that a server does not give; the message has the address and the answer. Attribute: ``url``."""
+
+    def __init__(self, message: str, url: str):
+        super().__init__(message)
+        self.url = url
+
+
 class DivergedError(CaffeFcnError, FloatingPointError):
     """Training whose loss is no longer a finite number; the message names the iteration."""
 
