@@ -55,7 +55,7 @@ def test_a_file_that_is_there_is_not_fetched_again(card, site):
 def test_a_file_that_is_there_is_checked(card):
     path = fetch(card).path
     path.write_bytes(b"not it")
-    with pytest.raises(FormatError, match="is there, but it is not the file .* --force"):
+    with pytest.raises(FormatError, match=r"is there, but it is not the file .* --force"):
         fetch(card)
 
 
@@ -69,7 +69,7 @@ def test_broken_connections_are_resumed(card, site):
 
 def test_a_later_call_goes_on_where_the_last_one_stopped(card, site):
     site.cuts = [HALF, 0, 0, 0, 0]
-    with pytest.raises(DownloadError, match="2,000,000 of 4,122,119 bytes .5 attempts.* goes on from there"):
+    with pytest.raises(DownloadError, match=r"2,000,000 of 4,122,119 bytes .5 attempts.* goes on from there"):
         fetch(card, sleep=waits()[1])
     assert card.weights_file is None
     assert left(card) == ["tiny.caffemodel.part", "tiny.caffemodel.part.json"]
@@ -194,7 +194,7 @@ def test_redirections_lead_nowhere_but_to_http(card, site, tmp_path):
 def test_a_full_disk_is_noticed_before_it_is_full(card, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(9, 9, SIZE + 100))
-    with pytest.raises(FileAccessError, match="not enough room .* 4,122,119 bytes are still to come"):
+    with pytest.raises(FileAccessError, match=r"not enough room .* 4,122,119 bytes are still to come"):
         fetch(card)
     assert left(card) == []
 

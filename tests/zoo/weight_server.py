@@ -35,16 +35,21 @@ def handler_of(site: Site) -> type[BaseHTTPRequestHandler]:
             wanted = self.headers.get("Range")
             site.seen.append(wanted)
             if site.codes:
-                return self.send_error(site.codes.pop(0))
-            if site.redirect and self.path != "/moved":
+                self.send_error(site.codes.pop(0))
+            elif site.redirect and self.path != "/moved":
                 self.send_response(302)
                 self.send_header("Location", site.redirect)
-                return self.end_headers()
+                self.end_headers()
+            else:
+                self.send_file(wanted)
+
+        def send_file(self, wanted: str | None) -> None:
             start = 0
             if wanted and site.ranges and self.headers.get("If-Range") == site.etag:
                 start = int(wanted.removeprefix("bytes=").removesuffix("-"))
             if start >= len(site.body):
-                return self.send_error(416)
+                self.send_error(416)
+                return
             self.send_response(206 if start else 200)
             if start:
                 first = 0 if site.lying_range else start
