@@ -20,8 +20,8 @@ NOTES = ("source", "note", "command")
 class Files:
     """Names in the folder of the card; `weights` is the public name of the file, which may have to be fetched.
 
-    Checksums are hexadecimal, and there only if published with the file (`weights_sha1`) or if the file is part of the
-    project (`weights_sha256`).
+    Checksums are hexadecimal, and there only if published (`weights_sha1`) or if the file is part of the project
+    (`weights_sha256`); `weights_source` says who published the address and the checksum.
     """
 
     net: str = "deploy.prototxt"
@@ -29,15 +29,17 @@ class Files:
     weights_url: str | None = None
     weights_sha1: str | None = None
     weights_sha256: str | None = None
+    weights_source: str | None = None
 
 
 @dataclass(frozen=True)
 class Input:
-    """One input blob and how a picture becomes it: resize, crop, order of channels, minus `mean`, times `scale`.
+    """One input blob and how a picture becomes it: resize, crop, order of channels, `log`, minus `mean`, times `scale`.
 
     shape     N, C, H, W: numbers, or the words "height" and "width" where any size will do
-    channels  order along axis 1: "BGR", "RGB", "HHA", "BGRD" (D: logarithm of the depth) ...
-    dtype, range  of the picture before the mean is subtracted
+    channels  order along axis 1: "BGR", "RGB", "HHA", "D" (depth)
+    dtype, range  of the picture before anything is done to it
+    log       the natural logarithm is taken before the mean is subtracted
     mean      one number per channel, in that order; empty: nothing is subtracted
     resize    "none"; "stretch": to `size`; "short_side": the shorter side to the smaller of `size`, aspect kept
     size      (height, width) of the rule `resize`
@@ -51,6 +53,7 @@ class Input:
     scale: float = 1.0
     range: tuple[float, ...] = (0.0, 255.0)
     dtype: str = "float32"
+    log: bool = False
     resize: str = "none"
     size: tuple[int, ...] = ()
     crop: tuple[int, ...] = ()
@@ -66,11 +69,18 @@ class Class:
 
 @dataclass(frozen=True)
 class Output:
-    """One output blob; `classes` belong to axis 1 of it and are given for further outputs only (see `Card.classes`)."""
+    """One output blob; `classes` belong to axis 1 of it and are given for further outputs only (see `Card.classes`).
+
+    Where the output is a quantity (depth), that is the blob plus `mean` and, with `log`, e to the power of this, in
+    `unit`.
+    """
 
     blob: str
     shape: tuple[int | str, ...]
     meaning: str
+    log: bool = False
+    mean: float = 0.0
+    unit: str | None = None
     classes: tuple[Class, ...] = ()
 
 
@@ -108,7 +118,8 @@ class Card:
 
     task_kind       one of TASK_KINDS: says how to predict and how to score
     parameters      with those of fixed kernels
-    gflops_500      floating point operations of a forward pass / 1e9, as `caffe-fcn show` counts them (two for a
+    about           some sentences for the page of the net
+    gflops_500      floating point operations of a forward pass of one image / 1e9, as `caffe-fcn show` counts them (two for a
                     multiplication with an addition), at 500 x 500 pixels or at the size of `input` if that is fixed
     classes         of axis 1 of `output`; joints for pose; each has a colour
     ignore_label    the value in label pictures that is no class
@@ -128,6 +139,7 @@ class Card:
     input: Input
     output: Output
     data: Data
+    about: str = ""
     receptive_field: Field | None = None
     more_inputs: tuple[Input, ...] = ()
     more_outputs: tuple[Output, ...] = ()

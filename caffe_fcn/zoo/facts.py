@@ -23,10 +23,11 @@ class Facts(NamedTuple):
 
 
 def facts(card: Card) -> Facts:
-    """What the deploy net of a card says, at 500 x 500 pixels or the net's own size; gigaflops to two decimals."""
+    """What the deploy net of a card says, for one image of 500 x 500 pixels or the net's own size; to two decimals."""
     sizes = parse_sizes(["500x500"]) if "height" in card.input.shape else None
     summary = summarise(read_net(existing_file(card.net_file)), sizes=sizes)
-    return Facts(summary.total.params, round(summary.total.flops / 1e9, 2), _field(summary.rows, card.output.blob))
+    images = next((row.shapes[0][0] for row in summary.rows if card.input.blob in row.tops and row.shapes[0]), 1)
+    return Facts(summary.total.params, round(summary.total.flops / images / 1e9, 2), _field(summary.rows, card.output.blob))
 
 
 def _field(rows: tuple[Row, ...], blob: str) -> Field | None:
