@@ -1,0 +1,15 @@
+"""FCN-16s on SIFT Flow: the scores of pool4 added, for semantic and geometric classes."""
+
+from __future__ import annotations
+
+from caffe_fcn_models.blocks import Nets, write
+from caffe_fcn_models.blocks.families import siftflow_nets
+
+
+def nets() -> Nets:
+    """The files of this folder."""
+    return siftflow_nets(skips=["pool4"])
+
+
+if __name__ == "__main__":
+    write(__file__, nets())
