@@ -119,8 +119,8 @@ class Card:
     task_kind       one of TASK_KINDS: says how to predict and how to score
     parameters      with those of fixed kernels
     about           some sentences for the page of the net
-    gflops_500      floating point operations of a forward pass of one image / 1e9, as `caffe-fcn show` counts them (two for a
-                    multiplication with an addition), at 500 x 500 pixels or at the size of `input` if that is fixed
+    gflops_500      floating point operations / 1e9 of a forward pass of one image, as `caffe-fcn show` counts them (two
+                    for a multiplication with an addition), at 500 x 500 pixels or the size of `input` if that is fixed
     classes         of axis 1 of `output`; joints for pose; each has a colour
     ignore_label    the value in label pictures that is no class
     skeleton        pose: pairs of joints that a bone joins, as ids

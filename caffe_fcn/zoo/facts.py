@@ -27,7 +27,8 @@ def facts(card: Card) -> Facts:
     sizes = parse_sizes(["500x500"]) if "height" in card.input.shape else None
     summary = summarise(read_net(existing_file(card.net_file)), sizes=sizes)
     images = next((row.shapes[0][0] for row in summary.rows if card.input.blob in row.tops and row.shapes[0]), 1)
-    return Facts(summary.total.params, round(summary.total.flops / images / 1e9, 2), _field(summary.rows, card.output.blob))
+    gflops = round(summary.total.flops / images / 1e9, 2)
+    return Facts(summary.total.params, gflops, _field(summary.rows, card.output.blob))
 
 
 def _field(rows: tuple[Row, ...], blob: str) -> Field | None:
