@@ -10,6 +10,7 @@ import contextlib
 import enum
 import mmap
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -114,6 +115,16 @@ def zeros(count: int, dtype: npt.DTypeLike) -> np.ndarray:
     return np.frombuffer(pages, kind, count)
 
 
+@contextlib.contextmanager
+def unwritten(memories: Iterable[Memory]) -> Iterator[None]:
+    """A `with` block that only reads these memories, on a device: values that the host has remain valid there."""
+    valid = [memory for memory in memories if memory.head in (Head.HOST, Head.SYNCED)]
+    yield
+    for memory in valid:
+        if memory.head is Head.DEVICE:
+            memory.head = Head.SYNCED
+
+
 class Memory:
     """A flat array of `count` elements of `dtype`, allocated lazily, synced lazily.
 
@@ -198,10 +209,11 @@ class Memory:
             self.head = Head.SYNCED
         return self._host_array if self.head is Head.SYNCED else self.host()  # type: ignore[return-value]
 
-    def unchanged(self) -> None:
-        """Declare that nobody has written the device's array since the host's values were copied to it."""
-        if self.head is Head.DEVICE:
-            self.head = Head.SYNCED
+    def is_missing(self, device: Device | None) -> bool:
+        """Would access on `device` (None: on the host) allocate?"""
+        if device is None:
+            return self.head is Head.NONE
+        return self.device is not device or self._device_array is None
 
     def _check_recycled(self) -> None:
         if self.recycled:

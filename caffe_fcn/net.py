@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from . import mode, ops
 from .data.look_ahead import LookAhead
 from .errors import BlobMemoryError, NetError, WeightsError
-from .memory import LARGE, Head, available_bytes
+from .memory import LARGE, Head, available_bytes, unwritten
 from .net_build import build_wiring, named
 from .proto import caffe_pb2
 from .proto.upgrade import read_net, upgrade_net
@@ -24,11 +26,18 @@ from .turn import wait_for_turn
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from .blob import Blob
     from .weights import CopyReport
 
 logger = logging.getLogger("caffe_fcn")
 PathLike = str | os.PathLike[str]
 LARGE_INPUT = 1 << 23  # bytes; nets with smaller inputs are not worth a forecast
+
+
+def _free_bytes() -> int | None:
+    """Memory that a pass could still take where it computes, or None where the system does not tell."""
+    device = mode.device()
+    return available_bytes() if device is None else device.free_bytes()
 
 
 class Net(NetInterface):
@@ -118,44 +127,85 @@ class Net(NetInterface):
         """
         wait_for_turn()
         self._check_memory(start, end)
-        loss = 0.0
-        for i in range(start, end + 1):
-            self._call("before_forward", i)
-            if self._recycler:
-                self._recycler.before(i)
-            loss += self._forward_layer(i)
-            if self._recycler:
-                self._recycler.after(i)
-            self._call("after_forward", i)
-            if more and i == self._look_ahead.last:
-                self._look_ahead.start()
-        return loss
+        losses: list[Any] = []
+        with self._postponed() as refusals:
+            for i in range(start, end + 1):
+                if refusals is not None:
+                    refusals.layer = i
+                self._call("before_forward", i)
+                if self._recycler:
+                    self._recycler.before(i)
+                try:
+                    losses += self._forward_layer(i)
+                except BlobMemoryError:
+                    self._give_back(start, i)
+                    raise
+                if self._recycler:
+                    self._recycler.after(i)
+                self._call("after_forward", i)
+                if more and i == self._look_ahead.last:
+                    self._look_ahead.start()
+        return sum(map(float, losses), 0.0)
 
-    def _forward_layer(self, i: int) -> float:
+    def _give_back(self, start: int, end: int) -> None:
+        """After a GPU was full: let go of what these layers computed, so that smaller inputs find room."""
+        device = mode.device()
+        if device is not None:
+            for i in range(start, end + 1):
+                for blob in self._wiring.tops[i] if self._wiring.bottoms[i] else ():
+                    blob.release()
+            device.give_back()
+
+    def _forward_layer(self, i: int) -> list[Any]:
+        """Run a layer; its losses, each an array of one number where it was computed."""
         wiring = self._wiring
         layer, bottom, top = wiring.layers[i], wiring.bottoms[i], wiring.tops[i]
         with named(wiring.layer_names[i], wiring.types[i]):
             if not self._look_ahead.fill(i):
                 self._reshape_layer(i)
-                layer.forward(bottom, top)
-        loss = 0.0
-        for blob, weight in zip(top, wiring.top_weights[i], strict=True):
-            if weight:
-                loss += float((blob.array * blob.grad).sum())
-        return loss
+                with self._reads(i, bottom, top):
+                    layer.forward(bottom, top)
+        return [(blob.array * blob.grad).sum() for blob, weight in zip(top, wiring.top_weights[i], strict=True)
+                if weight]
+
+    @contextlib.contextmanager
+    def _postponed(self) -> Iterator[Any]:
+        """A pass in which layers on a GPU need not wait to refuse values: that is decided at the end.
+
+        After another error nothing is decided. Gives None where layers decide at once.
+        """
+        with ops.current().postponed() as refusals:
+            yield refusals
+        for i, complain in () if refusals is None else refusals.found():
+            with named(self._wiring.layer_names[i], self._wiring.types[i]):
+                complain()
+
+    def _reads(self, i: int, read: Sequence[Blob], written: Sequence[Blob]) -> contextlib.AbstractContextManager:
+        """While layer `i` only reads the values of blobs: on a GPU, what the host has of them stays valid."""
+        if mode.device() is None or not type(self._wiring.layers[i]).__module__.startswith("caffe_fcn."):
+            return contextlib.nullcontext()
+        spared = {id(blob.memories[0]) for blob in written}
+        return unwritten([blob.memories[0] for blob in read if id(blob.memories[0]) not in spared])
 
     def _backward(self, start: int, end: int) -> None:
         """Run backward through layers start..end (indices, downwards, both included)."""
         if self._recycler:
             raise NetError('a net built with keep="outputs" has no backward pass')
         wait_for_turn()
+        with self._postponed() as refusals:
+            for i in range(start, end - 1, -1):
+                if refusals is not None:
+                    refusals.layer = i
+                self._call("before_backward", i)
+                if self._wiring.layer_backward[i]:
+                    self._backward_layer(i)
+                self._call("after_backward", i)
+
+    def _backward_layer(self, i: int) -> None:
         wiring = self._wiring
-        for i in range(start, end - 1, -1):
-            self._call("before_backward", i)
-            if wiring.layer_backward[i]:
-                with named(wiring.layer_names[i], wiring.types[i]):
-                    wiring.layers[i].backward(wiring.tops[i], wiring.bottom_backward[i], wiring.bottoms[i])
-            self._call("after_backward", i)
+        layer, bottom, top = wiring.layers[i], wiring.bottoms[i], wiring.tops[i]
+        with named(wiring.layer_names[i], wiring.types[i]), self._reads(i, [*bottom, *top], ()):
+            layer.backward(top, wiring.bottom_backward[i], bottom)
 
     def _call(self, moment: str, i: int) -> None:
         for callback in self._callbacks.get(moment, ()):
@@ -208,7 +258,7 @@ class Net(NetInterface):
             self._reshape(start, end)  # once more than Caffe, which a user's layer might count: only where it matters
             if not self._fits(used):
                 count, needed = self._missing_memory(used)
-                free = available_bytes() or 0
+                free = _free_bytes() or 0
                 largest = max(used, key=lambda i: wiring.blobs[i].count)
                 blob, name = wiring.blobs[largest], wiring.blob_names[largest]
                 raise BlobMemoryError(
@@ -222,14 +272,15 @@ class Net(NetInterface):
         if self._recycler:
             return self._recycler.missing(used)
         memories = [self._wiring.blobs[i].memories[0] for i in used]
-        missing = {id(memory): memory.nbytes for memory in memories if memory.head is Head.NONE}
+        device = mode.device()
+        missing = {id(memory): memory.nbytes for memory in memories if memory.is_missing(device)}
         return len(missing), sum(missing.values())
 
     def _fits(self, used: Iterable[int]) -> bool:
         needed = self._missing_memory(used)[1]
         if needed <= LARGE:
             return True
-        free = available_bytes()
+        free = _free_bytes()
         return free is None or needed <= free
 
     def release(self) -> None:
@@ -240,6 +291,9 @@ class Net(NetInterface):
                 if id(memory) not in kept:
                     memory.release()
         self._checked_shapes = None
+        device = mode.device()
+        if device is not None:
+            device.give_back()
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from .memory import Head
+from . import mode
 from .ops.cpu.threads import drop_scratch
 
 if TYPE_CHECKING:
@@ -83,13 +83,13 @@ class Recycler:
 
     def missing(self, used: Iterable[int]) -> tuple[int, int]:
         """As `Net._missing_memory`: how many of these blobs have no values, and the most bytes they take at a time."""
-        wiring, end = self._wiring, len(self._wiring.layers)
+        wiring, end, device = self._wiring, len(self._wiring.layers), mode.device()
         spans = {}
         for group in self._groups:
             last = group.last if self._also.isdisjoint(group.blobs) else end
             spans.update({id(wiring.blobs[k].memories[0]): (group.born, last) for k in group.blobs})
         change = [0] * (end + 2)
-        missing = {id(memory): memory for k in used if (memory := wiring.blobs[k].memories[0]).head is Head.NONE}
+        missing = {id(memory): memory for k in used if (memory := wiring.blobs[k].memories[0]).is_missing(device)}
         for key, memory in missing.items():
             born, last = spans.get(key, (0, end))
             change[born] += memory.nbytes

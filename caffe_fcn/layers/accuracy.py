@@ -41,7 +41,7 @@ class Accuracy(Layer):
         labels = self.seen.read(bottom[1], xp)
         counted = labels >= 0
         right = self.among_best(bottom[0].array.reshape(self.seen.shape), labels) & counted
-        top[0].array[...] = right.sum() / max(1, int(counted.sum()))
+        top[0].array[...] = right.sum() / self.ops.at_least_one(counted)
         for per_class in top[1:]:
             hits, total = (xp.bincount(labels[which], minlength=self.seen.classes) for which in (right, counted))
             per_class.array[...] = hits / xp.maximum(total, 1)

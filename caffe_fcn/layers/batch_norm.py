@@ -57,7 +57,7 @@ class BatchNorm(Layer):
         x, y = bottom[0].array.reshape(self._view), top[0].array.reshape(self._view)
         sums = [blob.array for blob in self.blobs]
         if self.stored:
-            weight = 1 / float(sums[2][0]) if sums[2][0] else 0.0
+            weight = xp.where(sums[2] == 0, 0, 1 / xp.where(sums[2] == 0, 1, sums[2]))
             self.mean, variance = sums[0] * weight, sums[1] * weight
         else:
             self.mean = channel_mean(xp, x)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,7 +86,7 @@ class InfogainLoss(LossLayer):
             grad = chances * worth.sum(axis=1, keepdims=True) - worth
             bottom[0].grad.reshape(chances.shape)[...] = grad * (top[0].grad / self.divisor(labels))
 
-    def divisor(self, labels: Any) -> float:
+    def divisor(self, labels: Any) -> Any:
         """What the sum is divided by."""
         mode = normalization(self.param.loss_param, caffe_pb2.LossParameter.VALID)
-        return normalizer(mode, self.seen.outer, math.prod(labels.shape), int((labels >= 0).sum()))
+        return normalizer(self.ops, mode, self.seen.outer, labels.size, labels >= 0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import ops
 from ..blob import Blob
 from ..errors import LabelError, ShapeError
 
@@ -17,6 +18,7 @@ def integers(blob: Blob, limit: int, xp: Any, advice: Callable[[float, tuple[int
     """The values of a blob as int64 of its shape, cut toward zero as in Caffe; -1 for those in `ignore`.
 
     Raises LabelError for the first that is not in range(limit): `advice` makes the message from it and its position.
+    On a GPU a net may raise it at the end of the pass; until then the value is -1.
     """
     values = blob.array
     with np.errstate(invalid="ignore"):  # NaN is found below
@@ -26,9 +28,14 @@ def integers(blob: Blob, limit: int, xp: Any, advice: Callable[[float, tuple[int
         ignored = numbers == label
         bad &= ~ignored
         numbers[ignored] = -1
-    if bad.any():
+
+    def complain() -> None:
         position = tuple(int(i[0]) for i in xp.nonzero(bad)) if blob.ndim else ()
         raise LabelError(advice(float(values[position]), position))
+
+    ops.current().refuse(bad, complain)
+    if xp is not np:
+        numbers[bad] = -1
     return numbers
 
 

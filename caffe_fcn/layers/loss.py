@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ShapeError
+from ..ops.reference import ReferenceOps
 from ..proto import caffe_pb2
 from .base import Blobs, Layer
 
@@ -47,10 +48,13 @@ def normalization(loss_param: Any, default: int) -> int:
     return default
 
 
-def normalizer(mode: int, batch: int, full: int, valid: int) -> float:
-    """The divisor of a summed loss, at least 1.
+def normalizer(ops: ReferenceOps, mode: int, batch: int, full: int, counted: Any | None) -> Any:
+    """The divisor of a summed loss, at least 1: a number, on a GPU it may be an array of one.
 
-    batch: for BATCH_SIZE; full: number of predictions (FULL); valid: those not ignored (VALID).
+    batch: for BATCH_SIZE; full: number of predictions (FULL); counted: booleans, which of them are not ignored (VALID),
+    or None if none can be.
     """
     modes = caffe_pb2.LossParameter
-    return max(1.0, float({modes.FULL: full, modes.VALID: valid, modes.BATCH_SIZE: batch, modes.NONE: 1}[mode]))
+    if mode == modes.VALID and counted is not None:
+        return ops.at_least_one(counted)
+    return max(1.0, float({modes.FULL: full, modes.VALID: full, modes.BATCH_SIZE: batch, modes.NONE: 1}[mode]))

@@ -40,7 +40,7 @@ class SigmoidCrossEntropyLoss(LossLayer):
         loss += xp.maximum(x, 0) - x * target
         counted = self.counted(target)
         if counted is not None:
-            loss = loss[counted]
+            loss = xp.where(counted, loss, 0)
         top[0].array[...] = loss.sum(dtype=np.float64) / self.divisor(bottom[0], counted)
 
     def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
@@ -67,8 +67,7 @@ class SigmoidCrossEntropyLoss(LossLayer):
         with np.errstate(invalid="ignore"):
             return target.astype(np.int64) != loss.ignore_label
 
-    def divisor(self, scores: Any, counted: Any | None) -> float:
+    def divisor(self, scores: Any, counted: Any | None) -> Any:
         """What the sum is divided by."""
         mode = normalization(self.param.loss_param, caffe_pb2.LossParameter.BATCH_SIZE)
-        valid = scores.count if counted is None else int(counted.sum())
-        return normalizer(mode, scores.shape[0] if scores.ndim else 1, scores.count, valid)
+        return normalizer(self.ops, mode, scores.shape[0] if scores.ndim else 1, scores.count, counted)

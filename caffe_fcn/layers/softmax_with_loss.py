@@ -64,7 +64,7 @@ class SoftmaxWithLoss(LossLayer):
             self.ops.softmax_loss_backward(bottom[0].array.reshape(shape), labels, weight,
                                            bottom[0].grad.reshape(shape))
 
-    def divisor(self, labels: Any) -> float:
+    def divisor(self, labels: Any) -> Any:
         """What the sum is divided by."""
         mode = normalization(self.param.loss_param, caffe_pb2.LossParameter.VALID)
-        return normalizer(mode, self.seen.outer, labels.size, int((labels >= 0).sum()))
+        return normalizer(self.ops, mode, self.seen.outer, labels.size, labels >= 0)

@@ -29,7 +29,7 @@ def clip(blobs: Sequence[Blob], limit: float) -> None:
     if limit < 0:
         return
     grads = [blob.grad.reshape(-1) for blob in blobs if blob.memories[1].head is not Head.NONE]
-    norm = math.sqrt(sum(float(grad @ grad) for grad in grads))
+    norm = math.sqrt(float(sum((grad @ grad).astype(np.float64) for grad in grads)))  # fetched from a GPU once
     if norm > limit:
         logger.info("Gradient clipping: scaling down gradients (L2 norm %g > %g) by scale factor %g", norm, limit,
                     limit / norm)

@@ -52,30 +52,29 @@ class DetectionOutput(Layer):
         top[0].reshape(1, 1, 1, 7)
 
     def forward(self, bottom: Blobs, top: Blobs) -> None:
-        """Decode and choose."""
+        """Decode and choose: one box after the other, so on the host in every mode."""
         batch, count = self._sizes
-        priors, variances = bottom[2].array.reshape(2, count, 1, 4)
-        boxes = self.decode(bottom[0].array.reshape(batch, count, self.located, 4), priors, variances)
-        scores = bottom[1].array.reshape(batch, count, self.given.num_classes)
+        priors, variances = bottom[2].data.reshape(2, count, 1, 4)
+        boxes = self.decode(bottom[0].data.reshape(batch, count, self.located, 4), priors, variances)
+        scores = bottom[1].data.reshape(batch, count, self.given.num_classes)
         rows = [row for image in range(batch) for row in self.detect(image, boxes[image], scores[image])]
         if not rows:
             rows = [[image, *[-1] * 6] for image in range(batch)]
         top[0].reshape(1, 1, len(rows), 7)
-        top[0].array[0, 0] = self.ops.xp.asarray(rows, top[0].dtype).reshape(-1, 7)
+        top[0].data[0, 0] = np.asarray(rows, top[0].dtype).reshape(-1, 7)
 
     def decode(self, predicted: Any, priors: Any, variances: Any) -> Any:
         """Corners of the boxes, (N, P, L, 4), from predictions of this shape and priors (P, 1, 4)."""
-        xp = self.ops.xp
         code = self.given.DESCRIPTOR.fields_by_name["code_type"].enum_type.values_by_number[self.given.code_type].name
         offset = predicted if self.given.variance_encoded_in_target else predicted * variances
         size = priors[..., 2:] - priors[..., :2]
         if code == "CORNER":
             return priors + offset
         if code == "CORNER_SIZE":
-            return priors + offset * xp.concatenate((size, size), axis=-1)
+            return priors + offset * np.concatenate((size, size), axis=-1)
         centre = (priors[..., :2] + priors[..., 2:]) / 2 + offset[..., :2] * size
-        half = xp.exp(offset[..., 2:]) * size / 2
-        return xp.concatenate((centre - half, centre + half), axis=-1)
+        half = np.exp(offset[..., 2:]) * size / 2
+        return np.concatenate((centre - half, centre + half), axis=-1)
 
     def detect(self, image: int, boxes: Any, scores: Any) -> list[list[float]]:
         """The rows of one image, by class; boxes (P, L, 4), scores (P, C)."""
@@ -93,8 +92,8 @@ class DetectionOutput(Layer):
 
     def suppress(self, boxes: Any, scores: Any) -> list[int]:
         """Indices of the boxes (P, 4) to keep, the best first."""
-        xp, rules = self.ops.xp, self.given.nms_param
-        order = xp.argsort(-scores, kind="stable")
+        rules = self.given.nms_param
+        order = np.argsort(-scores, kind="stable")
         if self.given.HasField("confidence_threshold"):
             order = order[scores[order] > self.given.confidence_threshold]
         if rules.HasField("top_k") and rules.top_k > -1:
@@ -102,7 +101,7 @@ class DetectionOutput(Layer):
         kept: list[int] = []
         threshold = rules.nms_threshold
         for i in map(int, order):
-            if kept and float(overlaps(xp, boxes[i], boxes[np.array(kept)]).max()) > threshold:
+            if kept and float(overlaps(boxes[i], boxes[np.array(kept)]).max()) > threshold:
                 continue
             kept.append(i)
             if rules.eta < 1 and threshold > 0.5:
@@ -110,10 +109,10 @@ class DetectionOutput(Layer):
         return kept
 
 
-def overlaps(xp: Any, box: Any, others: Any) -> Any:
+def overlaps(box: Any, others: Any) -> Any:
     """Intersection over union of a box (4) with others (K, 4); 0 for boxes turned inside out."""
-    sides = xp.minimum(box[2:], others[:, 2:]) - xp.maximum(box[:2], others[:, :2])
-    common = xp.where((sides > 0).all(axis=1), sides[:, 0] * sides[:, 1], 0)
-    areas = [xp.maximum(b[..., 2:] - b[..., :2], 0).prod(axis=-1) for b in (box, others)]
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    common = np.where((sides > 0).all(axis=1), sides[:, 0] * sides[:, 1], 0)
+    areas = [np.maximum(b[..., 2:] - b[..., :2], 0).prod(axis=-1) for b in (box, others)]
     union = areas[0] + areas[1] - common
-    return xp.where(common > 0, common / xp.where(union > 0, union, 1), 0)
+    return np.where(common > 0, common / np.where(union > 0, union, 1), 0)

@@ -52,9 +52,11 @@ class SegAccuracy(Layer):
 
     def measures(self) -> Any:
         """The three of the matrix (true, predicted)."""
-        xp, hits = self.ops.xp, self.ops.xp.diagonal(self.matrix)
+        xp, hits = self.ops.xp, self.matrix.diagonal()
         true, predicted = self.matrix.sum(axis=1), self.matrix.sum(axis=0)
         union = true + predicted - hits
         overlap = xp.where(union == 0, 1.0, hits / xp.maximum(union, 1))
         recall = hits / xp.maximum(true, 1)
-        return xp.stack([hits.sum() / max(true.sum(), 1), recall.sum() / max((true > 0).sum(), 1), overlap.mean()])
+        accuracy, mean_recall = (total.sum() / xp.maximum(parts, 1)
+                                 for total, parts in ((hits, true.sum()), (recall, (true > 0).sum())))
+        return xp.stack([accuracy, mean_recall, overlap.mean()])

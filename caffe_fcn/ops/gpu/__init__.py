@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..reference import ReferenceOps
+from .checking import GpuChecking
 from .random import GpuRandom
 
 
-class GpuOps(GpuRandom, ReferenceOps):
+class GpuOps(GpuRandom, GpuChecking, ReferenceOps):
     """All operations on CuPy arrays. `xp` is cupy, imported when it is first asked for."""
 
     @property

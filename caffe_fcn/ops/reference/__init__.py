@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .checking import CheckingOps
 from .convolution import ConvolutionOps
 from .elementwise import ElementwiseOps
 from .lrn import LrnOps
@@ -14,7 +15,7 @@ from .softmax import SoftmaxOps
 from .unpooling import UnpoolingOps
 
 
-class ReferenceOps(ConvolutionOps, PoolingOps, UnpoolingOps, LrnOps, SoftmaxOps, ElementwiseOps):
+class ReferenceOps(ConvolutionOps, PoolingOps, UnpoolingOps, LrnOps, SoftmaxOps, ElementwiseOps, CheckingOps):
     """All operations. `xp` is the array module (numpy, cupy) for what needs no operation of its own."""
 
     xp: Any = np
