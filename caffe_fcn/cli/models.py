@@ -5,15 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from ..prototxt.table import as_lines
 from ..zoo.card import TASK_KINDS, Card
 from ..zoo.cards import all_cards
-
-# The number that a table shows, by kind of task, with its name there.
-HEADLINES = {"segmentation": ("mean_iu", "mean IU"), "edges": ("ods", "ODS"), "pose": ("pck", "PCK"),
-             "depth": ("rel", "rel"), "classification": ("top1", "top-1")}
+from ..zoo.describe import as_dict, headline, weights_state
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,34 +31,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if cards else 1
 
 
-def as_dict(card: Card) -> dict[str, Any]:
-    """The facts of a card as plain values, with the paths of its files on this machine."""
-    import dataclasses
-
-    values = dataclasses.asdict(card)
-    weights = card.weights_file
-    return {**values, "folder": str(card.folder), "weights_file": None if weights is None else str(weights)}
-
-
-def headline(card: Card) -> str:
-    """The published score that stands for the net, such as ``mean IU 65.5 %``, "" if there is none."""
-    key, name = HEADLINES[card.task_kind]
-    for what, score in card.scores.items():
-        if isinstance(value := score.get(key), (int, float)):
-            return f"{name} {f'{value:.3f}' if key == 'rel' else f'{100 * value:.1f} %'} ({what})"
-    return ""
-
-
-def weights_state(card: Card) -> str:
-    """Where the weights are, in a word."""
-    if card.files.weights is None:
-        return "none published"
-    found = card.weights_file
-    if found is None:
-        return "to fetch" if card.files.weights_url else "no address"
-    return "shipped" if found.parent == card.folder else "fetched"
-
-
 def _fits(card: Card, words: Sequence[str], task: str | None, data: str | None) -> bool:
     text = " ".join((card.name, card.family, card.task_kind, card.task, card.architecture, card.data.set)).lower()
     return (task in (None, card.task_kind) and (data or "").lower() in card.data.set.lower()
@@ -70,5 +38,5 @@ def _fits(card: Card, words: Sequence[str], task: str | None, data: str | None) 
 
 
 def _cells(card: Card) -> list[str]:
-    return [card.name, card.task_kind, card.data.set, f"{card.parameters / 1e6:.1f} M", f"{card.gflops_500:,.0f}",
+    return [card.name, card.task_kind, card.data.set, f"{card.parameters / 1e6:.1f} M", f"{card.gflops_500:,.1f}",
             headline(card), weights_state(card)]

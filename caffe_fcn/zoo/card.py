@@ -10,9 +10,12 @@ from .schema import NOT_A_KEY
 
 TASK_KINDS = ("segmentation", "edges", "pose", "depth", "classification")
 RESIZE_RULES = ("none", "stretch", "short_side")
-# Fractions, not per cent, except for frames (a count) and for the errors of depth (rel to rmse_log).
-METRICS = ("frames", "pixel_accuracy", "mean_accuracy", "mean_iu", "frequency_weighted_iu", "ods", "ois", "ap", "pck",
-           "top1", "top5", "rel", "log10", "rmse", "rmse_log", "delta1", "delta2", "delta3")
+# Numbers of `[scores]` with their names: fractions, except for frames (a count) and the errors of depth.
+METRICS = {
+    "frames": "images", "pixel_accuracy": "pixel accuracy", "mean_accuracy": "mean accuracy", "mean_iu": "mean IU",
+    "frequency_weighted_iu": "frequency weighted IU", "ods": "ODS", "ois": "OIS", "ap": "AP", "pck": "PCK",
+    "top1": "top-1", "top5": "top-5", "rel": "rel", "log10": "log10", "rmse": "rms", "rmse_log": "rms of logarithms",
+    "delta1": "delta < 1.25", "delta2": "delta < 1.25^2", "delta3": "delta < 1.25^3"}
 NOTES = ("source", "note", "command")
 
 
