@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..data.published_layers import stand_in
 from ..data.python_layers import run_ahead, wanted_depth
 from ..errors import LayerError, MissingMethodError
 from .base import Layer, LayerContext
@@ -34,7 +35,9 @@ class Python(Layer):
         for field in ("module", "layer"):
             if not getattr(p, field):
                 raise LayerError(f"python_param needs '{field}'")
-        user_class = _find_class(load_module(p.module, context.folder), p.layer)
+        own = _file_beside(p.module, context.folder)
+        module = p.module if own else stand_in(p.module, p.layer) or p.module
+        user_class = _find_class(load_module(module, context.folder), p.layer)
         if user_class.reshape is Layer.reshape:
             raise MissingMethodError(f"{p.module}.{p.layer} has no method 'reshape', which gives the tops their shapes")
         layer = user_class(param)
