@@ -10,6 +10,7 @@ from typing import Any
 
 from caffe_fcn.pycaffe.net_spec import NetSpec
 from caffe_fcn.pycaffe.net_spec import layers as L
+from caffe_fcn.pycaffe.net_spec import params as P
 from caffe_fcn_models.blocks import Nets, fcn, vgg, write
 from caffe_fcn_models.blocks.data import VOC_MEAN, image, python
 
@@ -29,7 +30,7 @@ def net(n: NetSpec, deploy: bool = False) -> Any:
     if deploy:
         n.heat = L.Sigmoid(scores)
     else:
-        n.loss = L.SigmoidCrossEntropyLoss(scores, n.maps, loss_param={"normalize": False})
+        n.loss = L.SigmoidCrossEntropyLoss(scores, n.maps, loss_param={"normalization": P.Loss.BATCH_SIZE})
     return n.to_proto()
 
 

@@ -1,0 +1,52 @@
+"""The prototxts of the family are what the programs beside them write."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+import caffe_fcn_models
+from caffe_fcn.proto import caffe_pb2
+from caffe_fcn_models.blocks import files
+
+NAMES = [name for name in caffe_fcn_models.names() if not name.startswith("camvid-")]
+
+
+def program(name):
+    """The module nets.py of a net."""
+    spec = importlib.util.spec_from_file_location(f"nets_{name}", caffe_fcn_models.folder(name) / "nets.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_family_is_complete():
+    assert set(NAMES) == {
+        *(f"voc-fcn{kind}" for kind in ("32s", "16s", "8s", "8s-atonce", "-alexnet")),
+        *(f"nyud-fcn32s-{kind}" for kind in ("color", "color-d", "hha", "color-hha")),
+        *(f"{data}-fcn{stride}s" for data in ("siftflow", "pascalcontext") for stride in (32, 16, 8)),
+        "pose-fcn32s", "hed", "depth-fcn",
+        "vgg16", "caffenet", "alexnet", "googlenet", "resnet50", "caffenet-full-conv",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_programs_write_what_lies_beside_them(name):
+    written = {key: files.text(message) for key, message in program(name).nets().items()}
+    present = {file.stem: file.read_text() for file in caffe_fcn_models.folder(name).glob("*.prototxt")}
+    assert written == present
+
+
+def test_a_folder_is_found_by_name():
+    assert (caffe_fcn_models.folder("hed") / "deploy.prototxt").is_file()
+    with pytest.raises(KeyError, match=r"no model 'voc-fcn4s'; there are alexnet, caffenet"):
+        caffe_fcn_models.folder("voc-fcn4s")
+
+
+def test_write_replaces_files_whole(tmp_path):
+    net = caffe_pb2.NetParameter(name="small", layer=[caffe_pb2.LayerParameter(name="x", type="Silence")])
+    (tmp_path / "deploy.prototxt").write_text("old")
+    files.write(str(tmp_path / "nets.py"), {"deploy": net})
+    assert [file.name for file in tmp_path.iterdir()] == ["deploy.prototxt"]
+    assert (tmp_path / "deploy.prototxt").read_text() == files.text(net)
