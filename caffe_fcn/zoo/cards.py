@@ -98,6 +98,9 @@ def _check(card: Card, file: str) -> None:
             raise PrototxtError(message, file)
 
     need(card.task_kind in TASK_KINDS, f"task_kind = {card.task_kind!r} is none of {', '.join(TASK_KINDS)}")
+    for key in ("net", "weights"):
+        value = getattr(card.files, key)
+        need(value is None or value == Path(value).name, f"files.{key} = {value!r} is not the plain name of a file")
     need(card.name == card.folder.resolve().name, f"name = {card.name!r} is not the name of the folder")
     for entry in card.inputs:
         where = f"input '{entry.blob}'"

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -128,7 +129,11 @@ def _connected(url: str, headers: dict[str, str], part: Path) -> Iterator[http.c
                 raise _Broken(f"the server answers {error.code} {error.reason}") from error
             raise DownloadError(f"cannot fetch {url}: the server answers {error.code} {error.reason}; "
                                 "--from takes another address or a file", url) from error
+    except (http.client.InvalidURL, ValueError) as error:
+        raise DownloadError(f"cannot fetch {url}: it is no address ({error})", url) from error
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
+            raise DownloadError(f"cannot fetch {url}: {_reason(error)}", url) from error
         raise _Broken(_reason(error)) from error
     with answer:
         yield answer

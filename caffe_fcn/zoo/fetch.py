@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 import time
-import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,7 +86,7 @@ def fetch(
         target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     with _alone(part):
-        if urllib.parse.urlsplit(source).scheme in SCHEMES:
+        if source.partition("://")[0].lower() in SCHEMES:
             download(source, part, progress, sleep)
             _verify(part, expected, source)
             _install(part, target)
@@ -107,9 +106,8 @@ def _source(card: Card) -> str:
 
 
 def _path(source: str) -> str:
-    parts = urllib.parse.urlsplit(source)
-    if parts.scheme == "file":
-        return urllib.request.url2pathname(parts.path)
+    if source.startswith("file://"):
+        return urllib.request.url2pathname(source.removeprefix("file://"))
     if "://" in source:
         raise NotSupportedError(f"cannot fetch '{source}': only http, https and file addresses are known")
     return source

@@ -172,6 +172,7 @@ def test_a_name_that_is_close():
     ("[data]", '[scores.val]\nmean_iu = "good"\n[data]', "scores.val.mean_iu: no string of this name"),
     ("parameters = 56", "parameters = 56\nskeleton = [[0, 2]]", "skeleton has a joint that is not in classes"),
     ("parameters = 56", 'parameters = 56\nfolder = "/"', "unknown key 'folder'"),
+    ("tiny.caffemodel", "../tiny.caffemodel", "files.weights = '../tiny.caffemodel' is not the plain name of a file"),
     ("parameters = 56", "parameters =", "not a TOML file"),
 ])
 def test_a_card_that_is_wrong(make_card, old, new, message):

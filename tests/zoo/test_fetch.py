@@ -233,6 +233,14 @@ def test_other_addresses_are_refused(card):
         fetch(card, source="ftp://example.org/x")
 
 
+@pytest.mark.parametrize("address", ["http://[", "http://a b/c", "http://host:port/", "http://127.0.0.1/ä"])
+def test_what_is_no_address(card, address):
+    slept, sleep = waits()
+    with pytest.raises(DownloadError, match="it is no address"):
+        fetch(card, source=address, sleep=sleep)
+    assert slept == []
+
+
 def test_without_published_weights(make_card):
     with pytest.raises(NotSupportedError, match="no weights of 'tiny' were published"):
         fetch(make_card(changes={'weights = "tiny.caffemodel"': ""}))
