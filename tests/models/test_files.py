@@ -8,6 +8,8 @@ import pytest
 
 import caffe_fcn_models
 from caffe_fcn.proto import caffe_pb2
+from caffe_fcn.prototxt.format import format_text
+from caffe_fcn.prototxt.lint import lint_file
 from caffe_fcn_models.blocks import files
 
 NAMES = [name for name in caffe_fcn_models.names() if not name.startswith("camvid-")]
@@ -36,6 +38,23 @@ def test_programs_write_what_lies_beside_them(name):
     written = {key: files.text(message) for key, message in program(name).nets().items()}
     present = {file.stem: file.read_text() for file in caffe_fcn_models.folder(name).glob("*.prototxt")}
     assert written == present
+
+
+@pytest.mark.parametrize("name", ["voc-fcn8s", "siftflow-fcn32s", "hed", "pose-fcn32s", "caffenet", "resnet50"])
+def test_files_pass_the_formatter_and_the_linter(name):
+    for file in caffe_fcn_models.folder(name).glob("*.prototxt"):
+        kind = caffe_pb2.SolverParameter if "solver" in file.stem else caffe_pb2.NetParameter
+        assert format_text(file.read_text(), kind) == file.read_text()
+        assert [str(finding) for finding in lint_file(str(file)) if not finding.silenced] == []
+
+
+def test_a_file_gives_a_reason_for_each_rule_that_it_breaks():
+    header = (caffe_fcn_models.folder("voc-fcn8s") / "train.prototxt").read_text().split("layer {")[0]
+    assert header.splitlines() == [
+        "# Written by nets.py.",
+        "# lint: ignore-file[deconv-zero] as published: solve.py fills these kernels",
+        "# lint: ignore-file[old-normalize] as published",
+    ]
 
 
 def test_a_folder_is_found_by_name():
