@@ -19,6 +19,7 @@ from caffe_fcn.errors import CaffeFcnError
 COMMANDS: dict[str, str] = {
     "classify": "classify",
     "convert": "convert",
+    "data": "data",
     "detect": "detect",
     "diff": "diff",
     "draw": "draw",
