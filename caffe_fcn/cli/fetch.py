@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _report(done: Fetched) -> str:
     size = f"{done.path.stat().st_size:,} bytes"
     if done.checksum is None:
-        checked = "not compared with anything: no checksum was asked for or published"
+        checked = "it fits the net; there is no published checksum to compare it with"
     else:
         checked = f"{done.checksum.label} {done.checksum.digest} as published"
     return f"{done.path} {'is there' if done.was_there else 'fetched'} ({size}; {checked})"

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import FileAccessError, FormatError, NotSupportedError
-from ..formats import caffemodel
 from ..formats.atomic import atomic_write
 from ..formats.files import existing_file
 from .card import Card
 from .download import CHUNK, Progress, download, file_errors, forget
+from .fitting import check_weights
 
 SCHEMES = ("http", "https")
 
@@ -67,8 +67,8 @@ def fetch(
     force     fetch it although the file is there
     progress, sleep  as for :func:`caffe_fcn.zoo.download.download`
 
-    A file whose checksum was not published must be one of weights. The file appears under its name when all this is
-    done, never before; one with another checksum is removed. A download that breaks goes on with the next call.
+    A file whose checksum was not published must hold weights that fit the net. The file appears under its name when all
+    this is done, never before; one with another checksum is removed. A download that breaks goes on with the next call.
     Raises NotSupportedError if no weights were published, DownloadError, FormatError for another file than was
     published, FileAccessError.
     """
@@ -88,10 +88,10 @@ def fetch(
     with _alone(part):
         if source.partition("://")[0].lower() in SCHEMES:
             download(source, part, progress, sleep)
-            _verify(part, expected, source)
+            _verify(card, part, expected, source)
             _install(part, target)
         else:
-            _copy(_path(source), target, expected, progress)
+            _copy(card, _path(source), target, expected, progress)
     return Fetched(target, False, expected)
 
 
@@ -120,11 +120,11 @@ def _checked(path: Path, expected: Checksum | None) -> Fetched:
     return Fetched(path, True, expected)
 
 
-def _verify(part: Path, expected: Checksum | None, source: str) -> None:
-    """Remove the file and raise FormatError if it is not the published one, or no file of weights at all."""
+def _verify(card: Card, part: Path, expected: Checksum | None, source: str) -> None:
+    """Remove the file and raise FormatError if it is not the published one, or no file of weights of the net at all."""
     try:
         if expected is None:
-            _read_as_weights(part)
+            check_weights(card, part)
         else:
             _compare(part, expected, f"what {source} gave", "it was removed")
     except FormatError:
@@ -143,18 +143,12 @@ def _compare(path: Path, expected: Checksum, what: str, advice: str) -> None:
                           f"the published one {expected.digest}; {advice}")
 
 
-def _read_as_weights(path: Path) -> None:
-    """Raise FormatError unless the file holds weights: a page that says "not found" is no net."""
-    if not any(layer.blobs for layer in caffemodel.read(path)):
-        raise FormatError(f"'{path}' holds no weights")
-
-
-def _copy(source: str, target: Path, expected: Checksum | None, progress: Progress) -> None:
+def _copy(card: Card, source: str, target: Path, expected: Checksum | None, progress: Progress) -> None:
     size, done = os.path.getsize(existing_file(source)), 0
     if size > (free := shutil.disk_usage(target.parent).free):
         raise FileAccessError(f"not enough room in '{target.parent}': {size:,} bytes to copy, {free:,} free", target)
     if expected is None:
-        _read_as_weights(Path(source))
+        check_weights(card, source)
     else:
         _compare(Path(source), expected, f"'{source}'", "--no-check takes weights of your own")
     with open(source, "rb") as file, atomic_write(target) as out:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,8 +44,8 @@ def weights(root: Path) -> bytes:
 
 
 @pytest.fixture
-def make_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
-    """Cards of a net without weights, in a folder of their own, with lines of `[files]` and changes of the text."""
+def make_card(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
+    """Cards, without weights, of the net that `weights` are of: with more lines in `[files]`, with changes of text."""
     monkeypatch.setenv("CAFFE_FCN_HOME", str(tmp_path / "home"))
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -56,6 +57,7 @@ def make_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
             text = text.replace(old, new)
         folder = tmp_path / "tiny"
         folder.mkdir(exist_ok=True)
+        shutil.copy(root / "models/camvid-fcn8s-small/deploy.prototxt", folder)
         (folder / "card.toml").write_text(text)
         return read_card(folder / "card.toml")
 

@@ -134,6 +134,21 @@ def test_without_a_published_checksum_a_page_is_no_net(make_card, site):
     assert left(card) == []
 
 
+def test_without_a_published_checksum_weights_must_fit(make_card, site, root):
+    card = make_card(f'weights_url = "{site.url}"')
+    shutil.copy(root / "models/hed/deploy.prototxt", card.folder)
+    with pytest.raises(FormatError, match=r"layer 'conv1_1' has blobs of \[432, 16\] values there, of \[1728, 64\] in"):
+        fetch(card)
+    assert left(card) == []
+
+
+def test_without_a_published_checksum_weights_of_another_kind_of_net(make_card, site, root):
+    card = make_card(f'weights_url = "{site.url}"')
+    shutil.copy(root / "models/resnet50/deploy.prototxt", card.folder)
+    with pytest.raises(FormatError, match="none of its layers has such a name"):
+        fetch(card)
+
+
 def test_without_a_length_a_truncated_file_is_noticed(card, site):
     site.no_length, site.cuts = True, [HALF]
     with pytest.raises(FormatError, match="SHA-1"):
