@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import caffe
+from caffe_fcn.prototxt.format import format_text
 
 STAGES = ((1, 16), (2, 32), (3, 64), (4, 128), (5, 160))  # each of two 3x3 convolutions and a pooling
 MEAN = (104.00698793, 116.66876762, 122.67891434)
@@ -113,7 +114,7 @@ def write(folder: Path, weight_file: str, voc_dir: str = VOC_DIR, weights: Seque
     rated += layer("accuracy", "Accuracy", "score label", "accuracy", f"accuracy_param {ignore}")
     for name, settings, end in (("train", CROPS, loss), ("val", FRAMES, rated)):
         text = 'name: "camvid-fcn8s-small"\n' + data({"voc_dir": voc_dir, "mean": MEAN, **settings}) + middle + end
-        (folder / f"{name}.prototxt").write_text(text, encoding="utf-8")
+        (folder / f"{name}.prototxt").write_text(format_text(text), encoding="utf-8")
 
 
 if __name__ == "__main__":
