@@ -75,7 +75,7 @@ setup(
     packages=[*own_packages(), *alias_packages(), *model_packages()],
     package_dir={**alias_packages(), **model_packages()},
     package_data={
-        "caffe_fcn": ["py.typed", "proto/*.desc", "proto/*.pyi"],
+        "caffe_fcn": ["py.typed", "proto/*.desc", "proto/*.pyi", "ops/gpu/kernels/*.cu"],
         "caffe": ["py.typed"],
         "net_surgery": ["py.typed"],
         MODELS: [f"*/*.{kind}" for kind in MODEL_FILES],

@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from .. import ops
 from ..blob import Blob
 from ..errors import LabelError, ShapeError
@@ -21,21 +19,13 @@ def integers(blob: Blob, limit: int, xp: Any, advice: Callable[[float, tuple[int
     On a GPU a net may raise it at the end of the pass; until then the value is -1.
     """
     values = blob.array
-    with np.errstate(invalid="ignore"):  # NaN is found below
-        numbers = values.astype(np.int64)
-    bad = (numbers < 0) | (numbers >= limit) | ~xp.isfinite(values)
-    for label in ignore:
-        ignored = numbers == label
-        bad &= ~ignored
-        numbers[ignored] = -1
+    numbers, bad = ops.current().class_numbers(values, limit, ignore)
 
     def complain() -> None:
         position = tuple(int(i[0]) for i in xp.nonzero(bad)) if blob.ndim else ()
         raise LabelError(advice(float(values[position]), position))
 
     ops.current().refuse(bad, complain)
-    if xp is not np:
-        numbers[bad] = -1
     return numbers
 
 

@@ -33,31 +33,21 @@ class SigmoidCrossEntropyLoss(LossLayer):
             raise ShapeError(f"scores {bottom[0].shape} and targets {bottom[1].shape} need as many elements each")
 
     def forward(self, bottom: Blobs, top: Blobs) -> None:
-        """Compute the loss in the form that cannot overflow: max(x, 0) - x t + log(1 + exp(-|x|))."""
-        xp, x = self.ops.xp, bottom[0].array
+        """Compute the loss."""
+        x = bottom[0].array
         target = bottom[1].array.reshape(x.shape)
-        loss = xp.log1p(xp.exp(-xp.abs(x)))
-        loss += xp.maximum(x, 0) - x * target
         counted = self.counted(target)
-        if counted is not None:
-            loss = xp.where(counted, loss, 0)
-        top[0].array[...] = loss.sum(dtype=np.float64) / self.divisor(bottom[0], counted)
+        top[0].array[...] = self.ops.sigmoid_loss(x, target, counted) / self.divisor(bottom[0], counted)
 
     def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         """sigmoid(x) - t, 0 where the target is ignored."""
         self.refuse_label_gradient(propagate_down)
         if propagate_down[0]:
-            xp, grad = self.ops.xp, bottom[0].grad
+            grad = bottom[0].grad
             target = bottom[1].array.reshape(grad.shape)
             counted = self.counted(target)
-            xp.multiply(bottom[0].array, 0.5, out=grad)
-            xp.tanh(grad, out=grad)  # sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, without overflow
-            grad *= 0.5
-            grad += 0.5
-            grad -= target
-            grad *= top[0].grad / self.divisor(bottom[0], counted)
-            if counted is not None:
-                grad[~counted] = 0
+            weight = top[0].grad / self.divisor(bottom[0], counted)
+            self.ops.sigmoid_loss_backward(bottom[0].array, target, counted, weight, grad)
 
     def counted(self, target: Any) -> Any | None:
         """Where targets are not ignored; None if none can be."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ...blob import Blob
 from ...errors import ShapeError
 from ...proto.forks import extended
@@ -60,10 +62,11 @@ class Unpool(Layer):
 
     def forward(self, bottom: Blobs, top: Blobs) -> None:
         """Put the values in their places."""
-        if not self.ops.unpool(bottom[0].array, bottom[1].array, top[0].array):
-            self.refuse(bottom[1])
+        done = self.ops.unpool(bottom[0].array, bottom[1].array, top[0].array)
+        self.ops.refuse(np.logical_not(done), lambda: self.refuse(bottom[1]))
 
     def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         """Take the gradients from there."""
-        if propagate_down[0] and not self.ops.unpool_backward(top[0].grad, bottom[1].array, bottom[0].grad):
-            self.refuse(bottom[1])
+        if propagate_down[0]:
+            done = self.ops.unpool_backward(top[0].grad, bottom[1].array, bottom[0].grad)
+            self.ops.refuse(np.logical_not(done), lambda: self.refuse(bottom[1]))

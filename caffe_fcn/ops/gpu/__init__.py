@@ -6,10 +6,18 @@ from typing import Any
 
 from ..reference import ReferenceOps
 from .checking import GpuChecking
+from .columns import GpuColumns
+from .elementwise import GpuElementwise
+from .lrn import GpuLrn
+from .pooling import GpuPooling
 from .random import GpuRandom
+from .softmax import GpuSoftmax
+from .unpooling import GpuUnpooling
+from .update import GpuUpdate
 
 
-class GpuOps(GpuRandom, GpuChecking, ReferenceOps):
+class GpuOps(GpuRandom, GpuChecking, GpuColumns, GpuPooling, GpuUnpooling, GpuLrn, GpuSoftmax, GpuElementwise,
+             GpuUpdate, ReferenceOps):
     """All operations on CuPy arrays. `xp` is cupy, imported when it is first asked for."""
 
     @property

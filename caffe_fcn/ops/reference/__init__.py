@@ -13,9 +13,11 @@ from .lrn import LrnOps
 from .pooling import PoolingOps
 from .softmax import SoftmaxOps
 from .unpooling import UnpoolingOps
+from .update import UpdateOps
 
 
-class ReferenceOps(ConvolutionOps, PoolingOps, UnpoolingOps, LrnOps, SoftmaxOps, ElementwiseOps, CheckingOps):
+class ReferenceOps(ConvolutionOps, PoolingOps, UnpoolingOps, LrnOps, SoftmaxOps, ElementwiseOps, CheckingOps,
+                   UpdateOps):
     """All operations. `xp` is the array module (numpy, cupy) for what needs no operation of its own."""
 
     xp: Any = np

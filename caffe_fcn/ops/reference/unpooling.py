@@ -11,7 +11,7 @@ class UnpoolingOps:
     """Mixed into ReferenceOps. x and mask are (N, C, h, w), out is (N, C, H, W).
 
     The mask holds flat indices in an H x W plane as floats, which are cut toward zero. Both operations give False, and
-    leave what they write undefined, if one is outside the plane.
+    leave what they write undefined, if one is outside the plane; on a GPU an array of one boolean.
     """
 
     xp: Any

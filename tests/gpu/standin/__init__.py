@@ -10,7 +10,7 @@ from types import ModuleType
 
 import numpy as np
 
-from . import cuda, functions
+from . import cuda, functions, raw
 from .array import asnumpy, counts, ndarray
 
 __all__ = ["asnumpy", "counts", "make", "ndarray"]
@@ -31,5 +31,6 @@ def make() -> dict[str, ModuleType]:
     cupy.is_available = lambda: cuda.DEVICES > 0  # type: ignore
     cupy.get_default_memory_pool = lambda: cuda.pool  # type: ignore
     cupy.get_default_pinned_memory_pool = lambda: cuda.pool  # type: ignore
+    cupy.RawModule = raw.RawModule  # type: ignore
     cupy.random = functions.random_module()  # type: ignore
     return {"cupy": cupy, "cupy.cuda": on_card, "cupy.random": cupy.random}  # type: ignore
