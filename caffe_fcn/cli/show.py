@@ -48,9 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _card(net: str) -> Card | None:
     """The card of a net that is given by its name or its folder; None for the path of a prototxt, which wins."""
-    if Path(net).is_file() or not (net in names() or (Path(net) / CARD).is_file()):
-        return None
-    return find(net)
+    path = Path(net)
+    is_name = net in names() or (path / CARD).is_file() or (not path.exists() and path.name == net and not path.suffix)
+    return find(net) if is_name and not path.is_file() else None
 
 
 def _text(card: Card | None, summary: Summary, stats: Sequence[BlobStats], markdown: bool) -> str:

@@ -83,6 +83,9 @@ def test_show_as_markdown_and_json(capsys):
     assert values["card"]["name"] == "hed" and values["total"]["params"] == 14_717_535
 
 
-def test_neither_a_file_nor_a_name(capsys):
-    assert command.main(["show", "hedd"]) == 2
-    assert "there is no file 'hedd'" in capsys.readouterr().err
+@pytest.mark.parametrize(("argument", "message"), [
+    ("hedd", "there is no net 'hedd', and no folder of that name with a card.toml; did you mean 'hed'?"),
+    ("hedd.prototxt", "there is no file 'hedd.prototxt'"), ("models/hedd", "there is no file 'models/hedd'")])
+def test_neither_a_file_nor_a_name(capsys, argument, message):
+    assert command.main(["show", argument]) == 2
+    assert message in capsys.readouterr().err
