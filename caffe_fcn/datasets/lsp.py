@@ -14,7 +14,7 @@ from caffe_fcn.formats.images import read_image
 
 from .base import DataLayer, minus_mean
 from .files import read_mat
-from .settings import VOC_MEAN, Settings
+from .settings import VOC_MEAN, Settings, check_tops
 
 JOINTS = 14
 KINDS = ("data", "maps", "classes", "joints")
@@ -41,9 +41,7 @@ class LSPSettings(Settings):
     def check(self) -> None:
         """See Settings."""
         super().check()
-        unknown = [kind for kind in self.tops if kind not in KINDS]
-        if unknown or not self.tops or len(set(self.tops)) < len(self.tops):
-            raise LayerError(f"param_str: 'tops' must be some of {', '.join(KINDS)}, each once; got {list(self.tops)}")
+        check_tops(self.tops, KINDS)
         if self.split not in SPLITS:
             raise LayerError(f"param_str: 'split' must be one of {', '.join(SPLITS)}, got {self.split!r}")
         if not self.radius > 0:

@@ -9,12 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from caffe_fcn.errors import FormatError, LayerError
+from caffe_fcn.errors import FormatError
 from caffe_fcn.formats.images import read_image
 
 from .base import DataLayer, check_sizes, minus_mean
 from .files import label_matrix, read_depth, read_ids, read_mat
-from .settings import Settings
+from .settings import Settings, check_tops
 
 COLOR_MEAN = (116.190, 97.203, 92.318)  # blue, green, red
 HHA_MEAN = (132.431, 94.076, 118.477)  # horizontal disparity, height above ground, angle with gravity
@@ -36,9 +36,7 @@ class NYUDSettings(Settings):
     def check(self) -> None:
         """See Settings."""
         super().check()
-        unknown = [kind for kind in self.tops if kind not in KINDS]
-        if unknown or not self.tops or len(set(self.tops)) < len(self.tops):
-            raise LayerError(f"param_str: 'tops' must be some of {', '.join(KINDS)}, each once; got {list(self.tops)}")
+        check_tops(self.tops, KINDS)
 
 
 class NYUDSegDataLayer(DataLayer):

@@ -10,9 +10,8 @@ import numpy as np
 
 from caffe_fcn.data.lists import read_text
 from caffe_fcn.errors import LayerError, PrototxtError
-from caffe_fcn.formats.images import read_image
 
-from .files import label_matrix, read_ids, read_mat
+from .files import label_matrix, read_mat
 from .segmentation import IGNORED, SegmentationLayer, SegmentationSettings
 from .settings import Settings
 
@@ -53,6 +52,8 @@ class PASCALContextSegDataLayer(SegmentationLayer):
     """
 
     Settings: ClassVar[type[Settings]] = PASCALContextSettings
+    LIST = "ImageSets/Main/{}.txt"
+    PHOTO = "JPEGImages/{}.jpg"
 
     def setup(self, bottom: Any, top: Any) -> None:
         """See DataLayer; reads the lists of labels."""
@@ -64,14 +65,6 @@ class PASCALContextSegDataLayer(SegmentationLayer):
     def folder(self) -> Path:
         """Of the photos."""
         return Path(self.settings.voc_dir) / "VOC2010"
-
-    def pictures(self) -> list[str]:
-        """See DataLayer."""
-        return read_ids(self.folder / "ImageSets" / "Main" / f"{self.settings.split}.txt")
-
-    def photo(self, name: str) -> np.ndarray:
-        """See SegmentationLayer."""
-        return read_image(self.folder / "JPEGImages" / f"{name}.jpg")
 
     def label(self, name: str) -> np.ndarray:
         """See SegmentationLayer."""

@@ -8,9 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from caffe_fcn.formats.images import read_image
-
-from .files import label_matrix, read_ids, read_mat
+from .files import label_matrix, read_mat
 from .segmentation import SegmentationLayer, SegmentationSettings
 from .settings import Settings
 
@@ -29,19 +27,13 @@ class SBDDSegDataLayer(SegmentationLayer):
     """
 
     Settings: ClassVar[type[Settings]] = SBDDSettings
+    LIST = "{}.txt"
+    PHOTO = "img/{}.jpg"
 
     @property
     def folder(self) -> Path:
         """Of the data."""
         return Path(self.settings.sbdd_dir)
-
-    def pictures(self) -> list[str]:
-        """See DataLayer."""
-        return read_ids(self.folder / f"{self.settings.split}.txt")
-
-    def photo(self, name: str) -> np.ndarray:
-        """See SegmentationLayer."""
-        return read_image(self.folder / "img" / f"{name}.jpg")
 
     def label(self, name: str) -> np.ndarray:
         """See SegmentationLayer."""

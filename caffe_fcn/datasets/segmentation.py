@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
 from caffe_fcn.errors import LabelError, LayerError
+from caffe_fcn.formats.images import read_image
 
 from .base import DataLayer, check_sizes, minus_mean
+from .files import read_ids
 from .settings import VOC_MEAN, Settings
 
 IGNORED = 255  # the label of pixels without a class
@@ -51,14 +54,26 @@ class SegmentationLayer(DataLayer):
     top[0]  (batch, 3, H, W)  blue, green, red, mean subtracted
     top[1]  (batch, 1, H, W)  class ids; 255 is not labelled
 
-    A subclass implements `pictures`, `photo` and `label`.
+    A subclass implements `label`, and either `folder`, `LIST` and `PHOTO` (what lies where in the folder of the data,
+    with {} for a split and for a picture) or `pictures` and `photo`.
     """
 
     Settings: ClassVar[type[Settings]] = SegmentationSettings
+    LIST: ClassVar[str]
+    PHOTO: ClassVar[str]
+
+    @property
+    def folder(self) -> Path:
+        """Of the data."""
+        raise NotImplementedError
+
+    def pictures(self) -> list[str]:
+        """See DataLayer."""
+        return read_ids(self.folder / self.LIST.format(self.settings.split))
 
     def photo(self, name: str) -> np.ndarray:
         """(3, height, width) uint8, blue, green, red."""
-        raise NotImplementedError
+        return read_image(self.folder / self.PHOTO.format(name))
 
     def label(self, name: str) -> np.ndarray:
         """(height, width) uint8."""

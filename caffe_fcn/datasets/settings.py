@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 from caffe_fcn.errors import LayerError
@@ -72,6 +73,12 @@ class Settings:
                     raise LayerError(f"param_str gives both {other!r} and {name!r}, which mean the same")
                 values[name] = values.pop(other)
         return values
+
+
+def check_tops(tops: Sequence[str], kinds: Sequence[str]) -> None:
+    """Raise LayerError unless the setting `tops` names some of `kinds`, each once."""
+    if not tops or not set(tops) <= set(kinds) or len(set(tops)) < len(tops):
+        raise LayerError(f"param_str: 'tops' must be some of {', '.join(kinds)}, each once; got {list(tops)}")
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -8,9 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from caffe_fcn.formats.images import read_image
-
-from .files import read_ids, read_label
+from .files import read_label
 from .segmentation import SegmentationLayer, SegmentationSettings
 from .settings import Settings
 
@@ -29,19 +27,13 @@ class VOCSegDataLayer(SegmentationLayer):
     """
 
     Settings: ClassVar[type[Settings]] = VOCSettings
+    LIST = "ImageSets/Segmentation/{}.txt"
+    PHOTO = "JPEGImages/{}.jpg"
 
     @property
     def folder(self) -> Path:
         """Of the data."""
         return Path(self.settings.voc_dir)
-
-    def pictures(self) -> list[str]:
-        """See DataLayer."""
-        return read_ids(self.folder / "ImageSets" / "Segmentation" / f"{self.settings.split}.txt")
-
-    def photo(self, name: str) -> np.ndarray:
-        """See SegmentationLayer."""
-        return read_image(self.folder / "JPEGImages" / f"{name}.jpg")
 
     def label(self, name: str) -> np.ndarray:
         """See SegmentationLayer."""
