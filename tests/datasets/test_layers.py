@@ -9,6 +9,7 @@ from PIL import Image
 from scipy.io import savemat
 
 import caffe
+from caffe_fcn.data.user_code import reaches_engine
 from caffe_fcn.errors import FormatError, LabelError, LayerError, MissingFileError, PrototxtError, ShapeError
 
 VOC_MEAN = (104.00699, 116.66877, 122.67892)
@@ -82,6 +83,19 @@ def test_prefetching_gives_the_same(voc, make_net):
     ahead = batches(make_net("voc", "VOCSegDataLayer", settings, more="data_param { prefetch: 3 }"))
     for one, other in zip(expected, ahead, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_solvers_run_the_layer_one_batch_ahead(voc, make_net, tmp_path):
+    """Nothing of the layer reaches the engine, so nobody can notice; the batches are those of a net alone."""
+    settings = {"voc_dir": str(voc[0]), "split": "train", "seed": 5}
+    expected = make_net("voc", "VOCSegDataLayer", settings)
+    (tmp_path / "solver.prototxt").write_text(f"train_net: '{tmp_path}/net.prototxt' base_lr: 0 lr_policy: 'fixed'")
+    solver = caffe.SGDSolver(str(tmp_path / "solver.prototxt"))
+    solver.step(4)
+    assert not reaches_engine(solver.net.layers[0], solver.net.blobs.values())
+    for _ in range(4):
+        expected.forward()
+    np.testing.assert_array_equal(values(solver.net, "data"), values(expected, "data"))
 
 
 @pytest.mark.parametrize("reshape_first", [False, True])
