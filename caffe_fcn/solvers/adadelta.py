@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
+from ..ops.reference.update import AdaDelta
 from .base import Solver
 from .registry import register_solver
 
@@ -19,13 +17,6 @@ class AdaDeltaSolver(Solver):
 
     slots = 2
 
-    def compute_update(self, grad: Any, history: Sequence[Any], rate: float) -> None:
-        """See Solver.compute_update."""
-        squares, updates = history
-        momentum, delta = self.param_message.momentum, self.param_message.delta
-        squares *= momentum
-        squares += (1 - momentum) * (grad * grad)
-        grad *= self.xp.sqrt((updates + delta) / (squares + delta))
-        updates *= momentum
-        updates += (1 - momentum) * (grad * grad)
-        grad *= rate
+    def _rule(self, rate: float) -> AdaDelta:
+        """See Solver._rule."""
+        return AdaDelta(rate, self.param_message.momentum, self.param_message.delta)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
+from ..ops.reference.update import AdaGrad
 from .base import Solver
 from .registry import register_solver
 
@@ -22,9 +23,6 @@ class AdaGradSolver(Solver):
         if param.momentum:
             yield "momentum", f"{cls.type} takes no momentum; remove the field, or use type: \"Adam\""
 
-    def compute_update(self, grad: Any, history: Sequence[Any], rate: float) -> None:
-        """See Solver.compute_update."""
-        (squares,) = history
-        squares += grad * grad
-        grad /= self.xp.sqrt(squares) + self.param_message.delta
-        grad *= rate
+    def _rule(self, rate: float) -> AdaGrad:
+        """See Solver._rule."""
+        return AdaGrad(rate, self.param_message.delta)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
+from ..ops.reference.update import Adam
 from .base import Solver
 from .registry import register_solver
 
@@ -21,16 +19,8 @@ class AdamSolver(Solver):
 
     slots = 2
 
-    def compute_update(self, grad: Any, history: Sequence[Any], rate: float) -> None:
-        """See Solver.compute_update."""
-        first, second = history
-        b1, b2 = self.param_message.momentum, self.param_message.momentum2
-        t = self.iter + 1
-        first *= b1
-        first += (1 - b1) * grad
-        second *= b2
-        second += (1 - b2) * (grad * grad)
-        correction = float(np.sqrt(1 - np.float64(b2) ** t) / (1 - np.float64(b1) ** t))
-        grad[...] = first
-        grad /= self.xp.sqrt(second) + self.param_message.delta
-        grad *= rate * correction
+    def _rule(self, rate: float) -> Adam:
+        """See Solver._rule."""
+        param, t = self.param_message, self.iter + 1
+        correction = np.sqrt(1 - np.float64(param.momentum2) ** t) / (1 - np.float64(param.momentum) ** t)
+        return Adam(rate * float(correction), param.momentum, param.momentum2, param.delta)

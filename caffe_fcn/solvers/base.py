@@ -16,9 +16,10 @@ from ..blob import Blob
 from ..data.user_code import is_ours
 from ..memory import Head
 from ..net import Net
+from ..ops.reference.update import Rule, Step
 from .build import build_test_nets, build_train_net
 from .diverged import check_parameters, diverged
-from .gradient import clip, pieces, regularize
+from .gradient import clip, pieces
 from .lr_policy import LearningRate
 from .options import SolverOptions
 from .param import SolverParameter
@@ -85,7 +86,17 @@ class Solver:
 
         A parameter may come in pieces, each with its part of the history.
         """
+        self._rule(rate)(self.xp, grad, history)
+
+    def _rule(self, rate: float) -> Rule:
+        """The update rule with its numbers for this iteration, which a GPU may know; else override compute_update."""
         raise NotImplementedError(f"{type(self).__name__} does not implement compute_update")
+
+    def _current_rule(self, rate: float) -> Rule:
+        """`_rule`, unless a subclass has its own compute_update."""
+        if type(self).compute_update is Solver.compute_update:
+            return self._rule(rate)
+        return lambda xp, grad, history: self.compute_update(grad, history, rate)
 
     @property
     def xp(self) -> Any:
@@ -260,13 +271,10 @@ class Solver:
             return  # a frozen parameter costs neither time nor memory
         data, grad = blob.array.reshape(-1), blob.grad.reshape(-1)
         kept = [h.array.reshape(-1) for h in history]
+        param, rule = self.param_message, self._current_rule(rate)
+        step = Step(1 / param.iter_size, decay, param.regularization_type)
         for piece in pieces(self.xp, blob.count):
-            values, gradient = data[piece], grad[piece]
-            if self.param_message.iter_size != 1:
-                gradient *= 1 / self.param_message.iter_size
-            regularize(self.xp, gradient, values, decay, self.param_message.regularization_type)
-            self.compute_update(gradient, [h[piece] for h in kept], rate)
-            values -= gradient
+            ops.current().update(step, rule, data[piece], grad[piece], [h[piece] for h in kept])
 
     # weights and state
 

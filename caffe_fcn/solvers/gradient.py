@@ -1,4 +1,4 @@
-"""What happens to gradients before the update rule sees them: clipping and weight decay."""
+"""What happens to gradients before their update: clipping, and cutting into pieces."""
 
 from __future__ import annotations
 
@@ -35,9 +35,3 @@ def clip(blobs: Sequence[Blob], limit: float) -> None:
                     limit / norm)
         for grad in grads:
             grad *= limit / norm
-
-
-def regularize(xp: Any, grad: Any, data: Any, decay: float, kind: str) -> None:
-    """Add the gradient of the weight decay in place: decay * w for "L2", decay * sign(w) for "L1" (0 at 0)."""
-    if decay:
-        grad += decay * (data if kind == "L2" else xp.sign(data))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
+from ..ops.reference.update import Nesterov
 from .base import Solver
 from .registry import register_solver
 
@@ -19,11 +17,6 @@ class NesterovSolver(Solver):
 
     still_at_rate_0 = True
 
-    def compute_update(self, grad: Any, history: Sequence[Any], rate: float) -> None:
-        """See Solver.compute_update."""
-        (velocity,) = history
-        momentum = self.param_message.momentum
-        grad *= rate
-        scaled_before = momentum * velocity
-        velocity[...] = grad + scaled_before
-        grad[...] = (1 + momentum) * velocity - scaled_before
+    def _rule(self, rate: float) -> Nesterov:
+        """See Solver._rule."""
+        return Nesterov(rate, self.param_message.momentum)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
+from ..ops.reference.update import RmsProp
 from .base import Solver
 from .registry import register_solver
 
@@ -24,11 +25,6 @@ class RMSPropSolver(Solver):
         if not 0 <= param.rms_decay < 1:
             yield "rms_decay", f"'rms_decay' must be at least 0 and below 1, got {param.rms_decay:g}"
 
-    def compute_update(self, grad: Any, history: Sequence[Any], rate: float) -> None:
-        """See Solver.compute_update."""
-        (squares,) = history
-        decay = self.param_message.rms_decay
-        squares *= decay
-        squares += (1 - decay) * (grad * grad)
-        grad /= self.xp.sqrt(squares) + self.param_message.delta
-        grad *= rate
+    def _rule(self, rate: float) -> RmsProp:
+        """See Solver._rule."""
+        return RmsProp(rate, self.param_message.rms_decay, self.param_message.delta)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
+from ..ops.reference.update import Sgd
 from .base import Solver
 from .registry import register_solver
 
@@ -18,10 +16,6 @@ class SGDSolver(Solver):
 
     still_at_rate_0 = True
 
-    def compute_update(self, grad: Any, history: Sequence[Any], rate: float) -> None:
-        """See Solver.compute_update."""
-        (velocity,) = history
-        grad *= rate
-        velocity *= self.param_message.momentum
-        velocity += grad
-        grad[...] = velocity
+    def _rule(self, rate: float) -> Sgd:
+        """See Solver._rule."""
+        return Sgd(rate, self.param_message.momentum)

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 Rule = Callable[[Any, Any, Sequence[Any]], None]
 """Called as rule(xp, grad, history): turns a gradient into what is to be subtracted from the values, in place."""
+
+
+class KnownRule:
+    """A rule that has a kernel, named after the class."""
+
+    def __call__(self, xp: Any, grad: Any, history: Sequence[Any]) -> None:
+        """Apply the rule."""
+        raise NotImplementedError
+
+    def numbers(self) -> tuple[float, ...]:
+        """What the kernel takes."""
+        raise NotImplementedError
 
 
 class Step(NamedTuple):
@@ -35,7 +48,8 @@ class UpdateOps:
         values -= grad
 
 
-class Sgd(NamedTuple):
+@dataclass(frozen=True)
+class Sgd(KnownRule):
     """Stochastic gradient descent: history: velocity."""
 
     rate: float
@@ -50,11 +64,12 @@ class Sgd(NamedTuple):
         grad[...] = velocity
 
     def numbers(self) -> tuple[float, ...]:
-        """What a kernel takes."""
+        """See KnownRule."""
         return self.rate, self.momentum
 
 
-class Nesterov(NamedTuple):
+@dataclass(frozen=True)
+class Nesterov(KnownRule):
     """Accelerated gradient: history: velocity."""
 
     rate: float
@@ -69,11 +84,12 @@ class Nesterov(NamedTuple):
         grad[...] = (1 + self.momentum) * velocity - scaled_before
 
     def numbers(self) -> tuple[float, ...]:
-        """What a kernel takes."""
+        """See KnownRule."""
         return self.rate, self.momentum, 1 + self.momentum
 
 
-class Adam(NamedTuple):
+@dataclass(frozen=True)
+class Adam(KnownRule):
     """Adaptive moments: history: mean, mean square. `rate` includes the correction of the bias."""
 
     rate: float
@@ -93,11 +109,12 @@ class Adam(NamedTuple):
         grad *= self.rate
 
     def numbers(self) -> tuple[float, ...]:
-        """What a kernel takes."""
+        """See KnownRule."""
         return self.rate, self.momentum, 1 - self.momentum, self.momentum2, 1 - self.momentum2, self.delta
 
 
-class RmsProp(NamedTuple):
+@dataclass(frozen=True)
+class RmsProp(KnownRule):
     """Gradients by their root mean square: history: mean square."""
 
     rate: float
@@ -113,11 +130,12 @@ class RmsProp(NamedTuple):
         grad *= self.rate
 
     def numbers(self) -> tuple[float, ...]:
-        """What a kernel takes."""
+        """See KnownRule."""
         return self.rate, self.decay, 1 - self.decay, self.delta
 
 
-class AdaGrad(NamedTuple):
+@dataclass(frozen=True)
+class AdaGrad(KnownRule):
     """Gradients by the root of the sum of all squares: history: that sum."""
 
     rate: float
@@ -131,11 +149,12 @@ class AdaGrad(NamedTuple):
         grad *= self.rate
 
     def numbers(self) -> tuple[float, ...]:
-        """What a kernel takes."""
+        """See KnownRule."""
         return self.rate, self.delta
 
 
-class AdaDelta(NamedTuple):
+@dataclass(frozen=True)
+class AdaDelta(KnownRule):
     """Steps of the size of earlier ones: history: mean square of gradients, of steps."""
 
     rate: float
@@ -153,5 +172,5 @@ class AdaDelta(NamedTuple):
         grad *= self.rate
 
     def numbers(self) -> tuple[float, ...]:
-        """What a kernel takes."""
+        """See KnownRule."""
         return self.rate, self.momentum, 1 - self.momentum, self.delta
