@@ -53,8 +53,8 @@ def find(name: str) -> Card:
 def read_card(path: Path) -> Card:
     """A card from its file. Raises PrototxtError with the file and the key for everything that is not as it must be.
 
-    The file has the keys of :class:`Card`. For `classes` it may have the path of another TOML file that has them, so
-    that the nets of a data set share one list.
+    The file has the keys of :class:`Card`. A class may be its name alone. For `classes` it may have the path of another
+    TOML file that has them, so that the nets of a data set share one list.
     """
     table = read_toml(path)
     for output in (table, *_tables(table.get("more_outputs"))):
@@ -79,16 +79,17 @@ def _tables(value: Any) -> list[dict[str, Any]]:
 
 
 def _classes(value: Any, path: Path) -> Any:
-    """The array of classes, read from another file if `value` is its path; who has no colour gets that of the rule."""
+    """The array of tables, read from another file if `value` is its path; who has no colour gets that of the rule."""
     if isinstance(value, str):
         path = path.parent / value
         table = read_toml(path)
         if not isinstance(value := table.get("classes"), list):
             raise PrototxtError("the array 'classes' is missing", str(path))
-    for label, entry in enumerate(value if isinstance(value, list) else []):
-        if isinstance(entry, dict):
-            entry.setdefault("colour", list(colour_of(label)))
-    return value
+    if not isinstance(value, list):
+        return value
+    tables = [{"name": entry} if isinstance(entry, str) else entry for entry in value]
+    return [{"colour": list(colour_of(label)), **entry} if isinstance(entry, dict) else entry
+            for label, entry in enumerate(tables)]
 
 
 def _check(card: Card, file: str) -> None:

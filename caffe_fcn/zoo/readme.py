@@ -16,6 +16,8 @@ from .describe import facts_of, papers_of, scores_of
 
 MARK = "<!-- Written from card.toml by `python -m caffe_fcn.zoo.readme`. -->"
 
+MOST_CLASSES = 100  # in a table
+
 
 def readme(card: Card) -> str:
     """The Markdown page of a net."""
@@ -25,7 +27,7 @@ def readme(card: Card) -> str:
     parts += ["## Use", f"```sh\n{_commands(card)}\n```"]
     for output in card.outputs:
         classes = card.classes if output is card.output else output.classes
-        if classes:
+        if 0 < len(classes) <= MOST_CLASSES:
             kind = "Joints" if card.task_kind == "pose" else "Classes"
             parts += [f"## {kind} of `{output.blob}`", _class_table(classes)]
     if papers := papers_of(card):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import sys
 import types
@@ -41,9 +42,7 @@ def build(kind: type[T], table: Any, file: str, where: str = "") -> T:
     """
     if not isinstance(table, dict):
         raise PrototxtError(f"{where} = {table!r} is not a table", file)
-    fields = {field.name: field for field in dataclasses.fields(kind)  # type: ignore[arg-type]
-              if field.metadata != NOT_A_KEY}
-    hints = typing.get_type_hints(kind)
+    fields, hints = _keys(kind)
     for key in table:
         if key not in fields:
             raise PrototxtError(f"unknown key '{_dotted(where, key)}'{did_you_mean(key, fields)}", file)
@@ -51,6 +50,13 @@ def build(kind: type[T], table: Any, file: str, where: str = "") -> T:
         if name not in table and field.default is field.default_factory is dataclasses.MISSING:
             raise PrototxtError(f"the key '{_dotted(where, name)}' is missing", file)
     return kind(**{key: _value(hints[key], value, file, _dotted(where, key)) for key, value in table.items()})
+
+
+@functools.cache
+def _keys(kind: Any) -> tuple[dict[str, dataclasses.Field[Any]], dict[str, Any]]:
+    """The fields of a dataclass that are keys of a table, and the types of all."""
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.metadata != NOT_A_KEY}
+    return fields, typing.get_type_hints(kind)
 
 
 def _dotted(where: str, key: str) -> str:

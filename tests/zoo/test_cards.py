@@ -89,6 +89,13 @@ def test_the_palette_of_voc():
     assert colour_of(255) == (224, 224, 192)
 
 
+@pytest.mark.parametrize(("label", "name"), [
+    (0, "tench"), (207, "golden retriever"), (388, "giant panda"), (463, "bucket"), (817, "sports car"),
+    (999, "toilet tissue")])
+def test_the_classes_of_imagenet(label, name):
+    assert find("vgg16").classes[label].name == name
+
+
 def test_the_skeleton_joins_all_joints():
     card = find("pose-fcn32s")
     reached = {0}
@@ -106,7 +113,7 @@ def test_defaults(make_card):
 
 
 def test_classes_of_another_file(make_card, tmp_path):
-    (tmp_path / "classes.toml").write_text('classes = [{ name = "a", colour = [1, 2, 3] }, { name = "b" }]')
+    (tmp_path / "classes.toml").write_text('classes = [{ name = "a", colour = [1, 2, 3] }, "b"]')
     card = make_card(changes={'[{ name = "nothing" }, { name = "something" }]': '"../classes.toml"'})
     assert [(entry.name, entry.colour) for entry in card.classes] == [("a", (1, 2, 3)), ("b", (128, 0, 0))]
 
