@@ -41,8 +41,12 @@ class Device(Protocol):
     def give_back(self) -> None:
         """Return what is kept for later arrays to the system."""
 
-    def forget_random_numbers(self) -> None:
-        """Begin anew with the seed of `mode`."""
+    @property
+    def random(self) -> Any:
+        """Two uint64 on the device: the arguments of seed_random, as they are now."""
+
+    def seed_random(self, state: Iterable[int]) -> None:
+        """Begin anew with a seed, after a number of draws from it: both below 2**64."""
 
 
 class Head(enum.Enum):

@@ -92,7 +92,7 @@ def set_random_seed(seed: int) -> None:
     _seed = int(seed) % 2**64
     _generator = np.random.default_rng(_seed)
     for gpu in _devices.values():
-        gpu.forget_random_numbers()
+        gpu.seed_random((_seed, 0))
 
 
 def generator() -> np.random.Generator:
@@ -104,6 +104,9 @@ def generator() -> np.random.Generator:
     return _generator
 
 
-def seed() -> int | None:
-    """What set_random_seed was given last, from 0 to 2**64 - 1; None if it was not called."""
+def seed() -> int:
+    """What set_random_seed was given last, from 0 to 2**64 - 1; if it was not called, a number that nobody knows."""
+    global _seed
+    if _seed is None:
+        _seed = int.from_bytes(os.urandom(8), "little")
     return _seed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +25,6 @@ class CupyDevice:
 
         self.cupy = cupy
         self.index = index
-        self._random: Any = None
         self.make_current()
 
     def make_current(self) -> None:
@@ -74,17 +74,19 @@ class CupyDevice:
 
     # random numbers
 
-    @property
+    @cached_property
     def random(self) -> Any:
-        """The cupy.random.Generator of this GPU, seeded by set_random_seed."""
-        if self._random is None:
-            self.make_current()
-            self._random = self.cupy.random.default_rng(mode.seed())
-        return self._random
+        """The state of this GPU's random numbers, an array of two uint64: the seed and how many were drawn from it.
 
-    def forget_random_numbers(self) -> None:
-        """Begin anew with the seed that `mode` has now."""
-        self._random = None
+        It never moves, so that graphs may use it.
+        """
+        self.make_current()
+        return self.cupy.asarray(np.array([mode.seed(), 0], np.uint64))
+
+    def seed_random(self, state: Iterable[int]) -> None:
+        """Set `random`."""
+        self.make_current()
+        self.random[...] = self.cupy.asarray(np.array(list(state), np.uint64))
 
     # what it is
 

@@ -34,10 +34,12 @@ def write(solver: Solver, path: str) -> None:
     """Write the run state atomically. Raises FileAccessError."""
     kind, keys, *rest = np.random.get_state()
     version, numbers, gauss = random.getstate()
+    device = mode.device()
     content = {
         "version": VERSION,
         "iter": solver.iter,
         "generator": mode.generator().bit_generator.state,
+        "gpu": None if device is None else device.random.tolist(),
         "numpy": [kind, np.asarray(keys).tolist(), *rest],
         "random": [version, list(numbers), gauss],
         "best": solver._snapshots.best,
@@ -79,6 +81,8 @@ def read(path: str, solver: Solver) -> Callable[[], None]:
         best = None if best is None else float(best)
         np.random.RandomState().set_state((kind, np.array(keys, np.uint32), *rest))  # refuses a damaged one
         random.Random().setstate((version, tuple(numbers), gauss))
+        gpu = content.get("gpu")
+        gpu = None if gpu is None else np.array(gpu, np.uint64).reshape(2)
         generator = np.random.default_rng()
         generator.bit_generator.state = content["generator"]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -86,6 +90,9 @@ def read(path: str, solver: Solver) -> Callable[[], None]:
 
     def apply() -> None:
         mode.generator().bit_generator.state = content["generator"]
+        device = mode.device()
+        if device is not None and gpu is not None:
+            device.seed_random(gpu)
         np.random.set_state((kind, np.array(keys, np.uint32), *rest))
         random.setstate((version, tuple(numbers), gauss))
         solver._snapshots.best = best

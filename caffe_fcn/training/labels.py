@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from caffe_fcn import ops
 from caffe_fcn.layers.labels import Predictions
 from caffe_fcn.net import Net
 
@@ -71,7 +72,8 @@ class LabelledLayer:
 
     def labels(self) -> np.ndarray:
         """Labels of the last batch, flat int64; -1 where they are ignored."""
-        return np.asarray(self.seen.read(self.net._blobs[self.label_id], np)).reshape(-1)
+        computing = ops.current()
+        return computing.to_host(self.seen.read(self.net._blobs[self.label_id], computing.xp)).reshape(-1)
 
     def scores(self) -> np.ndarray:
         """Scores of the last batch, (outer, classes, inner)."""

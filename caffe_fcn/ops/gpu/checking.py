@@ -46,6 +46,10 @@ class GpuChecking:
         elif bool(flag):
             complain()
 
+    def to_host(self, array: Any) -> np.ndarray:
+        """A NumPy array with the values: waits for the card."""
+        return array.get()
+
     @contextlib.contextmanager
     def postponed(self) -> Iterator[Refusals]:
         """A `with` block in which `refuse` only remembers; decide with `found` at its end."""

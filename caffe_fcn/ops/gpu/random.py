@@ -29,5 +29,5 @@ class GpuRandom(ReferenceOps):
         wait_for_turn()
         device: Any = mode.device()
         launch("random", kernel, out.size, np.float32, out, device.random, *arguments)
-        launch("random", "advance", 1, np.float32, device.random, math.prod(out.shape))
+        launch("random", "move_on", 1, np.float32, device.random, math.prod(out.shape))
         return out

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 
 class CheckingOps:
     """Mixed into ReferenceOps. On a GPU these do not make the processor wait for the card."""
@@ -21,6 +23,10 @@ class CheckingOps:
         """
         if bad.any():
             complain()
+
+    def to_host(self, array: Any) -> np.ndarray:
+        """The values as NumPy array."""
+        return np.asarray(array)
 
     def postponed(self) -> contextlib.AbstractContextManager[Any]:
         """A `with` block that gives the refusals to decide at its end, or None if all are decided at once."""

@@ -20,7 +20,7 @@ PLAIN = str.split("""
 clip where sum prod mean var std max min amax amin argmax argmin argsort sort any all cumsum cumprod count_nonzero
 nonzero flatnonzero unique searchsorted reshape ravel transpose swapaxes moveaxis squeeze expand_dims broadcast_to
 broadcast_arrays concatenate stack vstack hstack split pad tile repeat flip roll take take_along_axis put_along_axis
-dot tensordot einsum outer inner vdot array_equal allclose isclose meshgrid triu tril round nan_to_num matmul
+dot tensordot einsum outer inner vdot array_equal allclose isclose meshgrid triu tril diagonal round nan_to_num matmul
 bincount copyto zeros_like ones_like empty_like full_like shares_memory may_share_memory
 """)
 MAKERS = str.split("""

@@ -1,5 +1,5 @@
 // Random numbers by their place in a sequence: Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
-// 2014. `state` holds a seed and how many numbers were drawn from it; all threads read it, `advance` moves it on.
+// 2014. `state` holds a seed and how many numbers were drawn from it; all threads read it, `move_on` moves it on.
 
 typedef unsigned long long Word;
 
@@ -24,6 +24,6 @@ KERNEL mask(Index count, bool* out, const Word* state, Real ratio) {
     EACH(i, count) out[i] = drawn(state, i) >= ratio;
 }
 
-KERNEL advance(Index one, Word* state, Index count) {
-    EACH(i, one) state[1] += count;
+KERNEL move_on(Index one, Word* state, Index step) {
+    EACH(i, one) state[1] += step;
 }
