@@ -42,7 +42,7 @@ def build(kind: type[T], table: Any, file: str, where: str = "") -> T:
     """
     if not isinstance(table, dict):
         raise PrototxtError(f"{where} = {table!r} is not a table", file)
-    fields, hints = _keys(kind)
+    fields, hints = _keys(typing.cast(Any, kind))
     for key in table:
         if key not in fields:
             raise PrototxtError(f"unknown key '{_dotted(where, key)}'{did_you_mean(key, fields)}", file)
