@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from ... import ops
 from ...layers.loss import normalization, normalizer
 from ...proto import caffe_pb2
 from ..shapes import LayerShapes, NetShapes
@@ -73,7 +74,7 @@ def _loss(row: LayerShapes) -> Loss:
         axis = (param.softmax_param if param.type == "SoftmaxWithLoss" else param.infogain_loss_param).axis
         classes = shape[axis] if -len(shape) <= axis < len(shape) else 1
         predictions, start = count // max(classes, 1), math.log(max(classes, 1))
-    divisor = normalizer(mode, shape[0], predictions, predictions)
+    divisor = normalizer(ops.current(), mode, shape[0], predictions, None)
     value = None if param.type == "InfogainLoss" else start * predictions / divisor
     ignored = param.loss_param.ignore_label if param.loss_param.HasField("ignore_label") else None
     return Loss(param.name, param.type, _weight(param), MODES.NormalizationMode.Name(mode), predictions, divisor, value,
