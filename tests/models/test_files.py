@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.util
 
 import pytest
+from family import NAMES
 
 import caffe_fcn_models
 from caffe_fcn.proto import caffe_pb2
 from caffe_fcn.prototxt.format import format_text
 from caffe_fcn.prototxt.lint import lint_file
 from caffe_fcn_models.blocks import files
-
-NAMES = [name for name in caffe_fcn_models.names() if not name.startswith("camvid-")]
 
 
 def program(name):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from family import NAMES, make_narrow
 
 import caffe
 import caffe_fcn_models
 from caffe_fcn.proto import caffe_pb2
 from caffe_fcn.proto.upgrade import read_net
 
-NAMES = [name for name in caffe_fcn_models.names() if not name.startswith("camvid-")]
 FOR_TRAINING = ("train", "trainval", "train_val", "deploy")
 SIZES = {"alexnet": 227, "caffenet": 227, "caffenet-full-conv": 260, "googlenet": 224, "vgg16": 224, "resnet50": 224}
 FCN_SIZE = (40, 56)
@@ -26,10 +26,7 @@ def narrow(name):
     if net.layer[-1].type == "Softmax":  # of large scores it has no gradient
         del net.layer[-1]
         net.force_backward = True  # there is no loss
-    for layer in net.layer:
-        for part in (layer.convolution_param, layer.inner_product_param):
-            if part.num_output % 8 == 0 and part.num_output:
-                part.num_output //= 8
+    make_narrow(net)
     made = {top for layer in net.layer for top in layer.top}
     for blob in dict.fromkeys(bottom for layer in net.layer for bottom in layer.bottom if bottom not in made):
         size = (SIZES[name],) * 2 if name in SIZES else FCN_SIZE
