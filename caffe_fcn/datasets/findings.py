@@ -63,6 +63,11 @@ def _pairs(found: Survey) -> Iterator[Finding]:
 
 
 def _files(found: Survey) -> Iterator[Finding]:
+    if found.strange:
+        yield Finding(False, f"{len(found.strange)} pairs are not .jpg and .png files: FolderSegDataLayer reads them, "
+                             "VOCSegDataLayer does not", found.strange)
+    if found.doubled:
+        yield Finding(True, f"{len(found.doubled)} names have several files with different endings", found.doubled)
     for message in found.unreadable.values():
         yield Finding(True, message)
     if found.sizes_differ:

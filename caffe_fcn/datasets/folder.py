@@ -72,8 +72,11 @@ class FolderSegDataLayer(SegmentationLayer):
 
 
 def files_by_name(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
-    """The files of a folder with one of the endings, by name without ending, sorted. MissingFileError."""
+    """The files of a folder with one of the endings, by name without ending, sorted; as `find_picture` chooses them.
+
+    MissingFileError if there is no such folder.
+    """
     if not folder.is_dir():
         raise MissingFileError(f"there is no folder '{folder}' (looked from '{Path.cwd()}')", str(folder))
-    files = sorted(file for file in folder.iterdir() if file.suffix in endings and file.is_file())
-    return {file.stem: file for file in files}
+    files = [file for file in folder.iterdir() if file.suffix in endings and file.is_file()]
+    return {file.stem: file for file in sorted(files, key=lambda file: (file.stem, -endings.index(file.suffix)))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import ClassVar
 
@@ -41,7 +42,7 @@ class SegmentationSettings(Settings):
         """See Settings."""
         super().check()
         low, high = self.scale
-        if not 0 < low <= high or (self.crop is None and (low, high) != (1, 1)):
+        if not 0 < low <= high < math.inf or (self.crop is None and (low, high) != (1, 1)):
             raise LayerError("param_str: need 0 < scale[0] <= scale[1], and a crop to scale to; got scale "
                              f"{self.scale}, crop {self.crop}")
         if self.crop is not None and min(self.crop) < 1:

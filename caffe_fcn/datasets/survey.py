@@ -57,7 +57,8 @@ class Survey:
     pixels      (256,) pixels of each label, over the pairs
     pictures    (256,) label pictures in which a label is
     labelled    (256,) pixels with any class of those pictures
-    lists of names, see the words of `findings`: no_photo, no_label, unlisted, alpha, grey, deep, sizes_differ
+    lists of names, see the words of `findings`: no_photo, no_label, unlisted, strange, doubled, alpha, grey, deep,
+    sizes_differ
     unreadable  messages of files that cannot be read or used, by name
     """
 
@@ -68,6 +69,8 @@ class Survey:
     no_photo: list[str]
     no_label: list[str]
     unlisted: list[str]
+    strange: list[str]
+    doubled: list[str]
     sizes: Counter[tuple[int, int]] = dataclasses.field(default_factory=Counter)
     modes: Counter[str] = dataclasses.field(default_factory=Counter)
     palettes: dict[bytes, list[str]] = dataclasses.field(default_factory=dict)
@@ -105,7 +108,9 @@ def survey(layout: Layout, splits: Sequence[str] | None = None, ignore: int = 25
         chosen, len(photos), len(labels), len(pairs),
         no_photo=[name for name in wanted if name not in photos],
         no_label=[name for name in wanted if name not in labels],
-        unlisted=sorted(set(labels) - set(listed)) if listed and splits is None else [])
+        unlisted=sorted(set(labels) - set(listed)) if listed and splits is None else [],
+        strange=[name for name in pairs if (photos[name].suffix, labels[name].suffix) != (".jpg", ".png")],
+        doubled=[*_doubled(layout.folder / layout.images, PHOTOS), *_doubled(layout.folder / layout.labels, LABELS)])
     for name in track(pairs):
         size = _look(found, name, photos[name], _photo)
         label = _look(found, name, labels[name], _label)
@@ -114,6 +119,12 @@ def survey(layout: Layout, splits: Sequence[str] | None = None, ignore: int = 25
             if size is not None and size != label.shape[::-1]:
                 found.sizes_differ[name] = (f"photo {size[0]} x {size[1]}, label {label.shape[1]} x {label.shape[0]}")
     return found
+
+
+def _doubled(folder: Path, endings: Sequence[str]) -> list[str]:
+    """Names that several pictures of a folder have."""
+    names = Counter(file.stem for file in folder.iterdir() if file.suffix in endings)
+    return sorted(name for name, files in names.items() if files > 1)
 
 
 def _look(found: Survey, name: str, file: Path, what: Callable[[Survey, str, Path], T]) -> T | None:

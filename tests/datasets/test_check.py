@@ -126,6 +126,8 @@ CASES = {
     "out of range": (replace_label(np.full(SIZE, 7)), 1, "label 7 in 1 pictures (54 pixels) is none of the 2 classes"),
     "palettes": (other_palette, 0, "2 different palettes"),
     "alpha": (rgba_photo, 0, "note: 1 photos have an alpha channel, which is dropped: c"),
+    "not .jpg": (rgba_photo, 0, "note: 1 pairs are not .jpg and .png files: FolderSegDataLayer reads them"),
+    "doubled": (lambda f: photo(f / "JPEGImages/a.PNG", 3), 1, "1 names have several files with different"),
     "damaged": (damage, 1, "a.jpg': the image is damaged"),
     "not an image": (lambda f: (f / "JPEGImages/a.jpg").write_text("x"), 1, "a.jpg': not an image file"),
     "never seen": (lambda f: text(f / "classes.txt", "a", "b", "c"), 0, "note: 1 of 3 classes are never seen: 2"),

@@ -388,6 +388,7 @@ def test_trains_on_real_frames(shared, make_net):
     ("{'voc_dir': 3}", "'voc_dir' must be str, got 3"), ("{'voc_dir': 'v', 'seed': True}", "'seed' must be int"),
     ("{'voc_dir': 'v', 'mean': (1, 2)}", "'mean' must be tuple.float, float, float."),
     ("{'voc_dir': 'v', 'batch': 0}", "need batch >= 1"), ("{'voc_dir': 'v', 'crop': (0, 5)}", "'crop' needs"),
+    ("{'voc_dir': 'v', 'scale': (1, 1e999), 'crop': (3, 3)}", "0 < scale.0. <= scale.1."),
     ("{'voc_dir': 'v', 'scale': (1, 2)}", "and a crop to scale to"),
     ("{'voc_dir': 'v', 'scale': (2, 1), 'crop': (3, 3)}", "0 < scale.0. <= scale.1."),
 ])
