@@ -26,10 +26,10 @@ from caffe_fcn.cli.caffe import main as caffe_command
 from caffe_fcn.errors import WeightsError
 from caffe_fcn.formats.atomic import atomic_write
 from caffe_fcn.metrics import Scores
+from caffe_fcn.proto.printer import to_text
 from caffe_fcn.training.runs import load
 from caffe_fcn.weights import read_weights
 from caffe_fcn_models import camvid_skips
-from caffe_fcn_models.blocks.files import text as to_text
 
 MEANS = ("pixel_accuracy", "mean_accuracy", "mean_iu", "frequency_weighted_iu")
 

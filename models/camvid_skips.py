@@ -47,13 +47,13 @@ class Recipe:
 
 
 RECIPES = {
-    "camvid-fcn32s": Recipe((), None, 1e-4, 4000),
-    "camvid-fcn16s": Recipe((4,), "camvid-fcn32s", 5e-5, 2000),
-    "camvid-fcn8s": Recipe((4, 3), "camvid-fcn16s", 2.5e-5, 2000),
+    "camvid-fcn32s": Recipe((), None, 1e-4, 3500),
+    "camvid-fcn16s": Recipe((4,), "camvid-fcn32s", 5e-5, 1000),
+    "camvid-fcn8s": Recipe((4, 3), "camvid-fcn16s", 2.5e-5, 1000),
 }
 CONTROLS = {  # FCN-32s trained on as the other two are: what more training brings without a skip
-    "camvid-fcn32s-as-16s": Recipe((), "camvid-fcn32s", 5e-5, 2000),
-    "camvid-fcn32s-as-8s": Recipe((), "camvid-fcn32s-as-16s", 2.5e-5, 2000),
+    "camvid-fcn32s-as-16s": Recipe((), "camvid-fcn32s", 5e-5, 1000),
+    "camvid-fcn32s-as-8s": Recipe((), "camvid-fcn32s-as-16s", 2.5e-5, 1000),
 }
 ALL = {**RECIPES, **CONTROLS}
 

@@ -82,9 +82,9 @@ def test_each_stage_starts_from_the_one_before(experiment, arguments, monkeypatc
     monkeypatch.setattr(experiment.skip_report, "write", lambda *_: None)
     experiment.main(arguments)
     assert starts["camvid-fcn32s"].name == "features.caffemodel"
-    assert starts["camvid-fcn16s"].parts[-2:] == ("camvid-fcn32s", "snapshot_iter_4000.caffemodel")
-    assert starts["camvid-fcn8s"].parts[-2:] == ("camvid-fcn16s", "snapshot_iter_2000.caffemodel")
-    assert starts["camvid-fcn32s-as-8s"].parts[-2:] == ("camvid-fcn32s-as-16s", "snapshot_iter_2000.caffemodel")
+    assert starts["camvid-fcn16s"].parts[-2:] == ("camvid-fcn32s", "snapshot_iter_3500.caffemodel")
+    assert starts["camvid-fcn8s"].parts[-2:] == ("camvid-fcn16s", "snapshot_iter_1000.caffemodel")
+    assert starts["camvid-fcn32s-as-8s"].parts[-2:] == ("camvid-fcn32s-as-16s", "snapshot_iter_1000.caffemodel")
 
 
 def test_features_are_the_convolutions_alone(experiment, arguments, tmp_path, capsys):
