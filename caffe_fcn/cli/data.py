@@ -55,7 +55,7 @@ def _convert_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, help="a .json file of COCO's instances, or a folder of coloured labels")
     parser.add_argument("out", type=Path, help="the folder to make or to add to")
     parser.add_argument("--images", type=Path, required=True, help="the folder of the photos")
-    parser.add_argument("--split", default="train", help="the list to write (default: train)")
+    parser.add_argument("--split", type=_list_name, default="train", help="the list to write (default: train)")
     parser.add_argument("--val", type=_share, default=0.0, metavar="SHARE",
                         help="hold out this share of the pictures, drawn at random, as the list val")
     parser.add_argument("--seed", type=int, default=0, help="of that draw (default: 0)")
@@ -78,6 +78,12 @@ def _label(text: str) -> int:
     if not text.isdecimal() or int(text[:9]) > 255:
         raise argparse.ArgumentTypeError(f"wanted a whole number from 0 to 255, got {text!r}")
     return int(text)
+
+
+def _list_name(text: str) -> str:
+    if not text or set(text) & set("/\\\0") or text.startswith("."):
+        raise argparse.ArgumentTypeError(f"wanted the name of a list, such as train, got {text!r}")
+    return text
 
 
 def _share(text: str) -> float:
@@ -156,6 +162,8 @@ def _report(found: Survey, every: Sequence[Finding], names: Sequence[str], weigh
 def _convert(options: argparse.Namespace) -> int:
     from caffe_fcn.datasets.voc_writer import VOCWriter, divide, voc_palette
 
+    if options.val and options.split == "val":
+        raise FormatError("--val SHARE makes the list val of what it holds out; give another --split")
     if options.source.suffix.lower() == ".json":
         pairs, names = _coco(options)
         colours = voc_palette()

@@ -283,12 +283,21 @@ def test_transparent_and_deep_labels(coloured, capsys):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     ([], "for a folder of coloured labels give --colours FILE"),
+    (["--colours", "colours.txt", "--split", "val", "--val", "0.5"], "give another --split"),
     (["--colours", "colours.txt", "--suffix", "_X"], "holds no label pictures *_X"),
 ])
 def test_arguments(coloured, capsys, monkeypatch, arguments, message):
     monkeypatch.chdir(coloured)
     status, out = convert(capsys, "labels", "voc", "--images", "photos", *arguments)
     assert status == 2 and message in out
+
+
+@pytest.mark.parametrize(("option", "value"), [
+    ("--split", "../evil"), ("--split", ""), ("--val", "1"), ("--unknown", "256")])
+def test_values_of_options(coloured, capsys, option, value):
+    with pytest.raises(SystemExit):
+        run_colours(coloured, capsys, option, value)
+    assert f"argument {option}: wanted" in capsys.readouterr().err and not (coloured / "voc").exists()
 
 
 def test_the_labels_are_never_overwritten(coloured, capsys):
