@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 
 import pytest
-from standin import make
+from kernel_ops import KernelOps
+from standin import make, raw
 from standin.cuda import pool
 
 from caffe_fcn import mode, ops
+
+CARDS = [pytest.param("card", marks=pytest.mark.gpu)] if importlib.util.find_spec("cupy") else []
 
 
 @pytest.fixture
@@ -32,3 +36,17 @@ def gpu(cupy):
     mode.set_mode_gpu()
     assert mode.device() is not None
     return cupy
+
+
+@pytest.fixture(params=["standin", *CARDS])
+def kernels(request, monkeypatch):
+    """The operations with kernels compiled for the host and, where CuPy is installed, on a card."""
+    if request.param == "standin":
+        if raw.compiler() is None:
+            pytest.skip("no C++ compiler to run the kernels on the CPU")
+        return KernelOps(request.getfixturevalue("cupy"), monkeypatch)
+    import cupy
+
+    if not cupy.is_available():
+        pytest.skip("no GPU")
+    return KernelOps(cupy, monkeypatch)

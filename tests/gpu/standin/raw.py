@@ -27,7 +27,8 @@ BEFORE = r"""
 #define __global__
 #define __device__
 #define __restrict__ __restrict
-using std::exp; using std::log; using std::log1p; using std::tanh; using std::sqrt; using std::pow; using std::fabs;
+using std::exp; using std::fabs; using std::log; using std::log1p; using std::nan; using std::pow; using std::sqrt;
+using std::tanh;
 struct Place { unsigned x, y, z; };
 static Place threadIdx, blockIdx, blockDim, gridDim;
 static int atomicMax(int* place, int value) { int old = *place; if (value > old) *place = value; return old; }

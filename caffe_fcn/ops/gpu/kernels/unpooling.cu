@@ -20,7 +20,7 @@ KERNEL unpool(Index count, const Real* __restrict__ x, const int* __restrict__ w
               Real* __restrict__ out, Index small, Index size) {
     EACH(i, count) {
         int from = winner[i];
-        out[i] = *wrong ? (Real)NAN : from >= 0 ? x[i / size * small + from] : (Real)0;
+        out[i] = *wrong ? (Real)nan("") : from >= 0 ? x[i / size * small + from] : (Real)0;
     }
 }
 
@@ -28,6 +28,6 @@ KERNEL unpool_backward(Index count, const Real* __restrict__ grad_out, const Rea
                        Real* __restrict__ grad_x, int* wrong, Index small, Index size) {
     EACH(i, count) {
         Index place = place_of(mask[i], size, wrong);
-        grad_x[i] = place >= 0 ? grad_out[i / small * size + place] : (Real)NAN;
+        grad_x[i] = place >= 0 ? grad_out[i / small * size + place] : (Real)nan("");
     }
 }
