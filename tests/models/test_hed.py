@@ -1,4 +1,4 @@
-"""HED of the family gives the numbers of the original, recorded with the wide border and other weights than published."""
+"""HED of the family gives the numbers of the original, recorded with its wide border and other weights."""
 
 from __future__ import annotations
 
