@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import operator
 import platform
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -27,7 +28,7 @@ def _features() -> str:
 WIDTH = 16 if "+avx512f" in _features() else 8 if "+avx2" in _features() else 4
 REGISTERS = 32 if WIDTH == 16 or platform.machine() in ("aarch64", "arm64") else 16
 
-_FUSE = ("contract",)  # a product and its sum become one instruction where there is one
+FUSE = ("contract",)  # a product and its sum become one instruction where there is one
 
 
 def primitive(function: Any) -> Any:
@@ -71,7 +72,27 @@ def broadcast(builder: Any, value: Any) -> Any:
 
 def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c."""
-    return builder.fadd(builder.fmul(a, b, flags=_FUSE), c, flags=_FUSE)
+    return builder.fadd(builder.fmul(a, b, flags=FUSE), c, flags=FUSE)
+
+
+def constant(value: float) -> Any:
+    """A vector of equal values that is known while code is generated."""
+    return ir.Constant(ir_vector, [value] * WIDTH)
+
+
+def fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c, one instruction wherever the processor has it."""
+    kind = ir.FunctionType(ir_vector, [ir_vector] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{WIDTH}f32"), [a, b, c])
+
+
+def prefetch(builder: Any, address: Any) -> None:
+    """Ask for the value at an address to be brought to the cache of the second level."""
+    pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    reading, level, data = number(0), number(2), number(1)
+    builder.call(function, [builder.bitcast(address, pointer), reading, level, data])
 
 
 def _to_intp(context: Any, builder: Any, value: Any, kind: Any) -> Any:
@@ -112,7 +133,7 @@ def _arithmetic(name: str) -> Any:
     @primitive
     def operation(typing: Any, a: Any, b: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return getattr(builder, name)(*args, flags=_FUSE)
+            return getattr(builder, name)(*args, flags=FUSE)
 
         return vector(vector, vector), generate
 
@@ -145,48 +166,50 @@ def _halves(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
                  for start in (0, half))
 
 
-def _turns(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    """Every other value of a and b, from the first and from the second on: the inverse of `_halves`."""
-    return tuple(builder.shuffle_vector(a, b, _mask(list(range(start, 2 * WIDTH, 2))))
-                 for start in (0, 1))
+def _pick(builder: Any, parts: Sequence[Any], places: Sequence[int]) -> Any:
+    """A vector of the values at these places of the parts, put one behind the other."""
+    result = parts[0]
+    for n, part in enumerate(parts[1:], 1):
+        new = range(n * WIDTH, (n + 1) * WIDTH)
+        if n == 1:
+            mask = [at if at < 2 * WIDTH else 0 for at in places]
+        else:
+            mask = [WIDTH + at - n * WIDTH if at in new else lane for lane, at in enumerate(places)]
+        result = builder.shuffle_vector(result, part, _mask(mask))
+    return result
 
 
-@primitive
-def load4(typing: Any, array: Any, index: Any) -> Any:
-    """load4(array, index): four vectors, the j-th of the values at index + j, index + j + 4 ..."""
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        at = _to_intp(context, builder, args[1], signature.args[1])
-        parts = [builder.load(place(context, builder, signature.args[0], args[0], at, n), align=4) for n in range(4)]
-        (even, odd), (even2, odd2) = (_turns(builder, *pair) for pair in (parts[:2], parts[2:]))
-        first, third = _turns(builder, even, even2)
-        second, fourth = _turns(builder, odd, odd2)
-        return context.make_tuple(builder, signature.return_type, [first, second, third, fourth])
-
-    return types.UniTuple(vector, 4)(array, index), generate
+def deal(builder: Any, parts: Sequence[Any]) -> list[Any]:
+    """Deal the values of N vectors, one behind the other, to N vectors in turn; N is 2, 3 or a product of these."""
+    count = len(parts)
+    if count in (2, 3):
+        return [_pick(builder, parts, range(start, count * WIDTH, count)) for start in range(count)]
+    pairs = [deal(builder, parts[n:n + 2]) for n in range(0, count, 2)]
+    by_two = [deal(builder, [pair[n] for pair in pairs]) for n in range(2)]
+    return [by_two[n % 2][n // 2] for n in range(count)]
 
 
-@primitive
-def store4(typing: Any, array: Any, index: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
-    """store4(array, index, a, b, c, d): the inverse of load4."""
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        at = _to_intp(context, builder, args[1], signature.args[1])
-        low, high = (_halves(builder, args[2], args[4]), _halves(builder, args[3], args[5]))
-        parts = [part for pair in zip(low, high, strict=True) for part in _halves(builder, *pair)]
-        for n, part in enumerate(parts):
-            builder.store(part, place(context, builder, signature.args[0], args[0], at, n), align=4)
-        return context.get_dummy_value()
-
-    return types.void(array, index, vector, vector, vector, vector), generate
+def collect(builder: Any, parts: Sequence[Any]) -> list[Any]:
+    """The inverse of `deal`."""
+    count = len(parts)
+    if count in (2, 3):
+        order = [n % count * WIDTH + n // count for n in range(count * WIDTH)]
+        return [_pick(builder, parts, order[n:n + WIDTH]) for n in range(0, count * WIDTH, WIDTH)]
+    by_two = [collect(builder, parts[n::2]) for n in range(2)]
+    return [part for pair in zip(*by_two, strict=True) for part in collect(builder, pair)]
 
 
-@primitive
-def shift(typing: Any, values: Any, last: Any) -> Any:
-    """shift(vector, x): the vector without its first value, and x behind it."""
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        follower = broadcast(builder, context.cast(builder, args[1], signature.args[1], types.float32))
-        return builder.shuffle_vector(args[0], follower, _mask(list(range(1, WIDTH + 1))))
+def shift(builder: Any, values: Any, following: Any, lane: int) -> Any:
+    """The values without the first one, and lane number `lane` of another vector behind them."""
+    return builder.shuffle_vector(values, following, _mask([*range(1, WIDTH), WIDTH + lane]))
 
-    return vector(vector, last), generate
+
+def relu(builder: Any, values: Any) -> Any:
+    """What is above 0, and 0 times what is not: 0, or NaN if that is infinite or NaN."""
+    zero = ir.Constant(ir_vector, None)
+    above = builder.select(builder.fcmp_ordered("<", values, zero), zero, values)
+    below = builder.select(builder.fcmp_ordered(">", values, zero), zero, values)
+    return builder.fadd(above, builder.fmul(zero, below))
 
 
 @primitive

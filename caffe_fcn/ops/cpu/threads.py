@@ -18,6 +18,8 @@ import numpy as np
 
 from caffe_fcn.memory import zeros
 
+LINE = 64  # bytes of a line of the cache, and of the longest vector
+
 _pool: ThreadPoolExecutor | None = None
 _asked: int | None = None  # by set_num_threads
 _scratch = threading.local()
@@ -140,15 +142,25 @@ def _blas() -> Any:
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An uninitialised C-contiguous array that is valid until the same thread asks for the same name again."""
+    """An uninitialised C-contiguous array that is valid until the same thread asks for the same name again.
+
+    It begins at a line of the cache, which vectors then do not cross.
+    """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     if getattr(_scratch, "dropped", 0) != _dropped:
         _scratch.buffers, _scratch.dropped = {}, _dropped
     buffers: dict[str, np.ndarray] = _scratch.__dict__.setdefault("buffers", {})
     if name not in buffers or buffers[name].size < size:
         buffers.pop(name, None)  # before there is a larger one
-        buffers[name] = zeros(size, np.uint8)
+        buffers[name] = aligned(size)
     return buffers[name][:size].view(dtype).reshape(shape)
+
+
+def aligned(size: int) -> np.ndarray:
+    """So many bytes of zeros that begin at a line of the cache."""
+    memory = zeros(size + LINE, np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start:start + size]
 
 
 def drop_scratch() -> None:

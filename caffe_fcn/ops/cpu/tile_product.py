@@ -26,7 +26,10 @@ LEFT = math.lcm(ROWS, WIDTH)  # rows of a panel of the left operand
 
 
 def _product(wide: int, *kinds: Any) -> Any:
-    """Signature and code of a tile of `wide` vectors in each row, for arguments of these types."""
+    """Signature and code of a tile of `wide` vectors in each row, for arguments of these types.
+
+    The last two, `ahead` and `pace`, may be left out.
+    """
     signature = types.void(*kinds)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -40,6 +43,10 @@ def _product(wide: int, *kinds: Any) -> Any:
             right = [builder.load(simd.place(context, builder, kinds[3], args[3], row, n), align=4)
                      for n in range(wide)]
             column = builder.add(a0, builder.mul(loop.index, loop.index.type(LEFT)))
+            if len(kinds) > 9:
+                ahead, pace = (context.cast(builder, args[n], kinds[n], types.intp) for n in (9, 10))
+                later = builder.add(ahead, builder.mul(loop.index, pace))
+                simd.prefetch(builder, builder.gep(data, [later]))
             for i in range(ROWS):
                 value = builder.load(builder.gep(data, [builder.add(column, column.type(i))], inbounds=True))
                 left = simd.broadcast(builder, value)
@@ -76,3 +83,20 @@ def half_product(typing: Any, count: Any, a: Any, a0: Any, b: Any, b0: Any, c: A
                  add: Any) -> Any:
     """As tile_product for the left half of the tile, ROWS x WIDTH values."""
     return _product(1, count, a, a0, b, b0, c, c0, step, add)
+
+
+@simd.primitive
+def tile_product_ahead(typing: Any, count: Any, a: Any, a0: Any, b: Any, b0: Any, c: Any, c0: Any, step: Any, add: Any,
+                       ahead: Any, pace: Any) -> Any:
+    """As tile_product; step k also asks for a[ahead + pace * k] to be brought to the cache, which may lie outside a.
+
+    So that the left operand, which is large, comes from the main memory while others are multiplied.
+    """
+    return _product(2, count, a, a0, b, b0, c, c0, step, add, ahead, pace)
+
+
+@simd.primitive
+def half_product_ahead(typing: Any, count: Any, a: Any, a0: Any, b: Any, b0: Any, c: Any, c0: Any, step: Any, add: Any,
+                       ahead: Any, pace: Any) -> Any:
+    """As tile_product_ahead for the left half of the tile, ROWS x WIDTH values."""
+    return _product(1, count, a, a0, b, b0, c, c0, step, add, ahead, pace)

@@ -1,76 +1,39 @@
-"""Numba kernels of Winograd's convolution: tiles of the images to 36 numbers each and back, and the products between.
+"""Numba kernels of Winograd's convolution: tiles of the images to numbers each and back, and the products between.
 
-The one-dimensional transforms are those of Toom and Cook for the points 0, -A, A, -B, B and infinity. With
-A = sqrt(1/2) and B = sqrt(2) rounding errors are a quarter of those for the usual points 1 and 2.
+A tile is of `size` by `size` outputs, 4 or 6; it becomes (size + 2)^2 numbers, `points` squared. winograd_steps.py has
+the transforms.
 
 Tiles are numbered through all images, row by row. What belongs to a tile lies in one lane of a panel: `data` is
-(36, panels, channels, RIGHT) with WIDTH values of slack behind each panel, since a vector may start at any lane and run
-over the end of what it has to write; what it spoils is written afterwards. Imported on first use.
+(points^2, panels, groups, DEPTH channels, RIGHT) with WIDTH values of slack behind each group, since a vector may start
+at any lane and run over the end of what it has to write; what it spoils is written afterwards. Imported on first use.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..jit import njit
-from ..simd import WIDTH, load, load4, shift, splat, store, store4, transpose
-from ..tile_product import LEFT, RIGHT, ROWS, half_product, tile_product
+from ..simd import WIDTH, load, splat, store, transpose
+from ..tile_product import LEFT, RIGHT, ROWS, half_product_ahead, tile_product, tile_product_ahead
+from .winograd_steps import (
+    gradient4_columns,
+    gradient4_rows,
+    image4_columns,
+    image4_rows,
+    image6_columns,
+    image6_rows,
+    output4_columns,
+    output4_rows,
+    output6_columns,
+    output6_rows,
+    taps4_columns,
+    weight4_columns,
+    weight6_columns,
+)
 
-A = math.sqrt(0.5)
-B = math.sqrt(2.0)
-THIRD = 1 / 3
-
-
-@njit(nogil=True, inline="always")
-def _of_image(d0, d1, d2, d3, d4, d5):
-    """Six neighbouring values as values of a polynomial's transpose: B^T d."""
-    even, odd = d4 - 2.0 * d2, A * (d3 - 2.0 * d1)
-    even2, odd2 = d4 - 0.5 * d2, B * (d3 - 0.5 * d1)
-    return d0 + d4 - 2.5 * d2, even + odd, even - odd, even2 + odd2, even2 - odd2, d1 + d5 - 2.5 * d3
-
-
-@njit(nogil=True, inline="always")
-def _of_gradient(y0, y1, y2, y3):
-    """Four output gradients, A y."""
-    even, odd = y0 + 0.5 * y2, A * (y1 + 0.5 * y3)
-    even2, odd2 = y0 + 2.0 * y2, B * (y1 + 2.0 * y3)
-    return y0, even + odd, even - odd, even2 + odd2, even2 - odd2, y3
-
-
-@njit(nogil=True, inline="always")
-def _to_output(m0, m1, m2, m3, m4, m5):
-    """Four outputs, A^T m."""
-    even, odd, even2, odd2 = m1 + m2, A * (m1 - m2), m3 + m4, B * (m3 - m4)
-    return m0 + even + even2, odd + odd2, 0.5 * even + 2.0 * even2, 0.5 * odd + 2.0 * odd2 + m5
-
-
-@njit(nogil=True, inline="always")
-def _of_weight(g0, g1, g2):
-    """Three taps, G g."""
-    even, odd = (-2 * THIRD) * g0 - THIRD * g2, (-2 * THIRD * A) * g1
-    even2, odd2 = (THIRD / 2) * g0 + THIRD * g2, (THIRD / 2 * B) * g1
-    return g0, even + odd, even - odd, even2 + odd2, even2 - odd2, g2
-
-
-@njit(nogil=True, inline="always")
-def _to_weight(m0, m1, m2, m3, m4, m5):
-    """Gradients of three taps, G^T m."""
-    even, odd, even2, odd2 = m1 + m2, m1 - m2, m3 + m4, m3 - m4
-    return (m0 + (-2 * THIRD) * even + (THIRD / 2) * even2, (-2 * THIRD * A) * odd + (THIRD / 2 * B) * odd2,
-            m5 + THIRD * (even2 - even))
-
-
-@njit(nogil=True, inline="always")
-def _store6(array, at, step, r):
-    """Store six vectors, `step` apart."""
-    store(array, at, r[0])
-    store(array, at + step, r[1])
-    store(array, at + 2 * step, r[2])
-    store(array, at + 3 * step, r[3])
-    store(array, at + 4 * step, r[4])
-    store(array, at + 5 * step, r[5])
+DEPTH = 32  # channels of a group: sums are made of so many products at a time, so that rounding errors hardly grow
+GROUP = DEPTH * RIGHT + WIDTH  # values of a group in a panel
+CHUNK = 4  # panels of the left operand that are multiplied with all of the right one before the next ones
 
 
 @njit(nogil=True, inline="always")
@@ -106,15 +69,47 @@ def stage(x, plane, top, left, rows, count, lines, pitch):
 
 
 @njit(cache=True, nogil=True)
-def to_panels(first, last, channels, x, rows, pad, tiles, start, stop, data, lines):
+def columns_to_lines(x, plane, top, left, rows, size, count, lines, pitch):
+    """Transform `count` columns of `rows` values of x (planes, height, width) to lines; what lies outside is 0."""
+    height, width = x.shape[1:]
+    low = min(max(-left, 0), count)
+    high = max(min(width - left, count), low)
+    source = (plane * height + top) * width + left
+    last = source + (rows - 1) * width + low + -(-(high - low) // WIDTH) * WIDTH
+    if top >= 0 and top + rows <= height and last <= x.size:  # straight from the image
+        for row in range(size + 2):
+            _clear(lines, row * pitch, row * pitch + low)
+        for at in range(low, high, WIDTH):
+            if rows == 8:
+                image6_columns(x, source + at, width, lines, at, pitch)
+            elif rows == 6:
+                image4_columns(x, source + at, width, lines, at, pitch)
+            else:
+                gradient4_columns(x, source + at, width, lines, at, pitch)
+        for row in range(size + 2):
+            _clear(lines, row * pitch + high, row * pitch + count)
+        return
+    stage(x, plane, top, left, rows, count, lines, pitch)
+    for at in range(0, count, WIDTH):
+        if rows == 8:
+            image6_columns(lines, at, pitch, lines, at, pitch)
+        elif rows == 6:
+            image4_columns(lines, at, pitch, lines, at, pitch)
+        else:
+            gradient4_columns(lines, at, pitch, lines, at, pitch)
+
+
+@njit(cache=True, nogil=True)
+def to_panels(first, last, low, high, channels, x, size, rows, pad, tiles, start, stop, data, lines):
     """Transform the tiles start ... stop of the channels first ... last of x (N * channels, height, width) to data.
 
-    With six `rows` tiles are of an image and overlap, with four they are of a gradient and do not. `pad` is that of
-    the two axes, `tiles` the number of tiles along them, `lines` scratch memory. Channel `first` goes to the first
-    place in data.
+    With size + 2 `rows` tiles are of an image and overlap, with `size` they are of a gradient and do not. `pad` is that
+    of the two axes, `tiles` the number of tiles along them, `lines` scratch memory. Data has room for the channels
+    low ... high; `first` begins a group of it.
     """
-    pitch = len(lines) // 6
-    pace = (last - first) * RIGHT + WIDTH
+    points = size + 2
+    pitch = len(lines) // points
+    pace = -(-(high - low) // DEPTH) * GROUP
     step = -(-(stop - start) // RIGHT) * pace
     for channel in range(first, last):
         tile = start
@@ -122,107 +117,124 @@ def to_panels(first, last, channels, x, rows, pad, tiles, start, stop, data, lin
             line, column = divmod(tile, tiles[1])
             image, row = divmod(line, tiles[0])
             length = min(tiles[1] - column, stop - tile)
-            count = 4 * length + rows - 4
-            stage(x, image * channels + channel, 4 * row - pad[0], 4 * column - pad[1], rows, count, lines, pitch)
-            for at in range(0, count, WIDTH):
-                d0, d1, d2, d3 = (load(lines, at), load(lines, at + pitch), load(lines, at + 2 * pitch),
-                                  load(lines, at + 3 * pitch))
-                if rows == 6:
-                    r = _of_image(d0, d1, d2, d3, load(lines, at + 4 * pitch), load(lines, at + 5 * pitch))
-                else:
-                    r = _of_gradient(d0, d1, d2, d3)
-                _store6(lines, at, pitch, r)
+            columns_to_lines(x, image * channels + channel, size * row - pad[0], size * column - pad[1], rows, size,
+                             size * length + rows - size, lines, pitch)
             done = 0
             while done < length:
                 panel, lane = divmod(tile - start + done, RIGHT)
-                target = panel * pace + (channel - first) * RIGHT + lane
-                for i in range(6):
-                    at = i * pitch + 4 * done
-                    d0, d1, d2, d3 = load4(lines, at)
-                    if rows == 6:
-                        after = at + 4 * WIDTH
-                        r = _of_image(d0, d1, d2, d3, shift(d0, lines[after]), shift(d1, lines[after + 1]))
+                target = panel * pace + (channel - low) // DEPTH * GROUP + (channel - low) % DEPTH * RIGHT + lane
+                for i in range(points):
+                    at, place = i * pitch + size * done, target + i * points * step
+                    if rows == 8:
+                        image6_rows(lines, at, data, place, step)
+                    elif rows == 6:
+                        image4_rows(lines, at, data, place, step)
                     else:
-                        r = _of_gradient(d0, d1, d2, d3)
-                    _store6(data, target + 6 * i * step, step, r)
+                        gradient4_rows(lines, at, data, place, step)
                 done += WIDTH - lane % WIDTH
             tile += length
 
 
 @njit(cache=True, nogil=True)
-def products(start, stop, left, right, inner, outputs, result):
-    """Multiply the 36 transformed weights `left` (see of_weight) by the data of the tiles start ... stop.
+def products(start, stop, low, high, left, right, inner, result):
+    """Multiply the panels low ... high of the transformed weights `left` (see of_weight) by the data of the tiles.
 
-    Result is (36, panels of tiles, rows of left, RIGHT) with WIDTH values of slack behind each panel.
+    Result is (points^2, panels of tiles, rows of left, RIGHT) with WIDTH values of slack behind each panel.
     """
     panels = -(-(stop - start) // RIGHT)
-    rows = left.shape[0] * LEFT
-    pace, result_pace = inner * RIGHT + WIDTH, rows * RIGHT + WIDTH
-    for k in range(36):
-        for row in range(0, outputs, ROWS):
-            place = (row // LEFT * 36 + k) * (inner * LEFT + WIDTH) + row % LEFT
+    left_pace, left_step = inner * LEFT + WIDTH, left.shape[1]
+    pace, result_pace = -(-inner // DEPTH) * GROUP, (high - low) * LEFT * RIGHT + WIDTH
+    speed = max(1, ROWS // panels)  # so that all of the next chunk has come when this one is done
+    for k in range(left.shape[0]):
+        for top in range(low, high, CHUNK):
+            end = min(top + CHUNK, high)
+            ahead = (k + 1) * left_step + low * left_pace if end == high else k * left_step + end * left_pace
             for panel in range(panels):
                 at = k * panels + panel
-                target = at * result_pace + row * RIGHT
-                if stop - start - panel * RIGHT > WIDTH:
-                    tile_product(inner, left, place, right, at * pace, result, target, RIGHT, False)
-                else:
-                    half_product(inner, left, place, right, at * pace, result, target, RIGHT, False)
+                half = stop - start - panel * RIGHT <= WIDTH
+                for first in range(0, inner, DEPTH):
+                    count, more = min(DEPTH, inner - first), first > 0
+                    source = at * pace + first // DEPTH * GROUP
+                    for row in range(top * LEFT, end * LEFT, ROWS):
+                        place = k * left_step + row // LEFT * left_pace + first * LEFT + row % LEFT
+                        target = at * result_pace + (row - low * LEFT) * RIGHT
+                        if half:
+                            half_product_ahead(count, left, place, right, source, result, target, RIGHT, more, ahead,
+                                               speed)
+                        else:
+                            tile_product_ahead(count, left, place, right, source, result, target, RIGHT, more, ahead,
+                                               speed)
+                        ahead += count * speed
+
+
+@njit(nogil=True, inline="always")
+def _copy(source, at, target, place, count):
+    """Copy `count` values, and none behind them."""
+    if count < WIDTH:
+        for n in range(count):
+            target[place + n] = source[at + n]
+        return
+    for n in range(0, count - WIDTH, WIDTH):
+        store(target, place + n, load(source, at + n))
+    store(target, place + count - WIDTH, load(source, at + count - WIDTH))
 
 
 @njit(cache=True, nogil=True)
-def from_panels(outputs, result, bias, out, tiles, start, stop, lines):
-    """Transform products back to the tiles start ... stop of out (N * outputs, height, width), and add the bias."""
+def from_panels(first, last, outputs, result, bias, relu, out, size, tiles, start, stop, lines):
+    """Transform products back to the tiles start ... stop of out (N * outputs, height, width), and add the bias.
+
+    The rows of result are the outputs first ... last. `relu` then sets what is negative to 0.
+    """
+    points = size + 2
     height, width = out.shape[1:]
-    pace = -(-outputs // LEFT) * LEFT * RIGHT + WIDTH
+    flat = out.reshape(-1)
+    pace = -(-(last - first) // LEFT) * LEFT * RIGHT + WIDTH
     step = -(-(stop - start) // RIGHT) * pace
-    for output in range(outputs):
-        offset = splat(bias[output])
+    for output in range(first, last):
         tile = start
         while tile < stop:
             line, column = divmod(tile, tiles[1])
             image, row = divmod(line, tiles[0])
             panel, lane = divmod(tile - start, RIGHT)
             valid = min(WIDTH - lane % WIDTH, tiles[1] - column, stop - tile)
-            source = panel * pace + output * RIGHT + lane
-            for j in range(6):
-                at = source + j * step
-                r = _to_output(load(result, at), load(result, at + 6 * step), load(result, at + 12 * step),
-                               load(result, at + 18 * step), load(result, at + 24 * step), load(result, at + 30 * step))
-                for_row = j * WIDTH
-                store(lines, for_row, r[0])
-                store(lines, for_row + 6 * WIDTH, r[1])
-                store(lines, for_row + 12 * WIDTH, r[2])
-                store(lines, for_row + 18 * WIDTH, r[3])
-            plane = image * outputs + output
-            count = min(4 * valid, width - 4 * column)
-            for i in range(min(4, height - 4 * row)):
-                at = 6 * i * WIDTH
-                y0, y1, y2, y3 = _to_output(load(lines, at), load(lines, at + WIDTH), load(lines, at + 2 * WIDTH),
-                                            load(lines, at + 3 * WIDTH), load(lines, at + 4 * WIDTH),
-                                            load(lines, at + 5 * WIDTH))
-                y0, y1, y2, y3 = y0 + offset, y1 + offset, y2 + offset, y3 + offset
-                if count == 4 * WIDTH:
-                    store4(out, (plane * height + 4 * row + i) * width + 4 * column, y0, y1, y2, y3)
+            source = panel * pace + (output - first) * RIGHT + lane
+            for j in range(points):
+                if size == 6:
+                    output6_columns(result, source + j * step, points * step, lines, j * WIDTH, points * WIDTH)
                 else:
-                    store4(lines, 24 * WIDTH, y0, y1, y2, y3)
-                    out[plane, 4 * row + i, 4 * column:4 * column + count] = lines[24 * WIDTH:24 * WIDTH + count]
+                    output4_columns(result, source + j * step, points * step, lines, j * WIDTH, points * WIDTH)
+            place = ((image * outputs + output) * height + size * row) * width + size * column
+            count = min(size * valid, width - size * column)
+            whole, spare = count == size * WIDTH, size * points * WIDTH
+            for i in range(min(size, height - size * row)):
+                at = i * points * WIDTH
+                if size == 6 and whole:
+                    output6_rows(lines, at, bias[output], relu, flat, place)
+                elif size == 6:
+                    output6_rows(lines, at, bias[output], relu, lines, spare)
+                elif whole:
+                    output4_rows(lines, at, bias[output], relu, flat, place)
+                else:
+                    output4_rows(lines, at, bias[output], relu, lines, spare)
+                if not whole:
+                    _copy(lines, spare, flat, place, count)
+                place += width
             tile += valid
 
 
 @njit(cache=True, nogil=True)
-def of_weight(first, last, weight, flip, result):
-    """Transform the kernels of weight (O, C, 3, 3) for the panels first ... last of result.
+def of_weight(first, last, low, weight, flip, size, result):
+    """Transform the kernels of weight (O, C, 3, 3) for the panels first ... last of result, whose first one is `low`.
 
-    Result is (panels, 36, inner * LEFT + WIDTH); the slack keeps the 36 from falling on the same places of the cache.
-    Plain, the rows of the product are outputs and `inner` are the inputs; with `flip` it is the other way round and the
-    kernels are turned by half a circle, as the gradient of the data wants them.
+    Result is (points^2, panels * (inner * LEFT + WIDTH) + WIDTH); the slack keeps what is written in turn from falling
+    on the same places of the cache. Plain, the rows of the product are outputs and `inner` are the inputs; with `flip`
+    it is the other way round and the kernels are turned by half a circle, as the gradient of the data wants them.
     """
     rows, inner = (weight.shape[1], weight.shape[0]) if flip else weight.shape[:2]
-    step = inner * LEFT + WIDTH
+    points, pace, step = size + 2, inner * LEFT + WIDTH, result.shape[1]
     by_row, by_inner = (9, weight.shape[1] * 9) if flip else (weight.shape[1] * 9, 9)
     taps = np.zeros(max(9, WIDTH) * WIDTH, np.float32)
-    lines = np.empty(18 * WIDTH, np.float32)
+    lines = np.empty(3 * points * WIDTH, np.float32)
     flat = weight.reshape(-1)
     for panel in range(first, last):
         for part in range(0, LEFT, WIDTH):
@@ -241,12 +253,40 @@ def of_weight(first, last, weight, flip, result):
                 for j in range(3):
                     at = (8 - j if flip else j) * WIDTH
                     down = -3 * WIDTH if flip else 3 * WIDTH
-                    _store6(lines, j * WIDTH, 3 * WIDTH,
-                            _of_weight(load(taps, at), load(taps, at + down), load(taps, at + 2 * down)))
-                for i in range(6):
-                    at = 3 * i * WIDTH
-                    r = _of_weight(load(lines, at), load(lines, at + WIDTH), load(lines, at + 2 * WIDTH))
-                    _store6(result, (panel * 36 + 6 * i) * step + k * LEFT + part, step, r)
+                    if size == 6:
+                        weight6_columns(taps, at, down, lines, j * WIDTH, 3 * WIDTH)
+                    else:
+                        weight4_columns(taps, at, down, lines, j * WIDTH, 3 * WIDTH)
+                for i in range(points):
+                    at, target = 3 * i * WIDTH, i * points * step + (panel - low) * pace + k * LEFT + part
+                    if size == 6:
+                        weight6_columns(lines, at, WIDTH, result, target, step)
+                    else:
+                        weight4_columns(lines, at, WIDTH, result, target, step)
+
+
+@njit(cache=True, nogil=True)
+def by_tiles(first, last, edges, x, pad, left, inner, bias, relu, out, outputs, size, tiles, data, result, lines):
+    """The convolution for the blocks first ... last of tiles, number n from edges[n] to edges[n + 1].
+
+    `left` is the whole transformed weight.
+    """
+    parts = -(-outputs // LEFT)
+    for n in range(first, last):
+        start, stop = edges[n], edges[n + 1]
+        to_panels(0, inner, 0, inner, inner, x, size, size + 2, pad, tiles, start, stop, data, lines)
+        products(start, stop, 0, parts, left, data, inner, result)
+        from_panels(0, outputs, outputs, result, bias, relu, out, size, tiles, start, stop, lines)
+
+
+@njit(cache=True, nogil=True)
+def by_outputs(first, last, weight, flip, data, inner, bias, relu, out, outputs, size, tiles, total, left, result,
+               lines):
+    """The convolution for the panels first ... last of the weight, for which `left` has room; `data` is all tiles."""
+    of_weight(first, last, first, weight, flip, size, left)
+    products(0, total, 0, last - first, left, data, inner, result)
+    low, high = first * LEFT, min(last * LEFT, outputs)
+    from_panels(low, high, outputs, result, bias, relu, out, size, tiles, 0, total, lines)
 
 
 @njit(cache=True, nogil=True)
@@ -260,36 +300,27 @@ def to_weight(first, last, sums, grad_weight):
         for channel in range(0, channels, WIDTH):
             for j in range(6):
                 at = (j * rows + output) * columns + channel
-                r = _to_weight(load(sums, at), load(sums, at + 6 * step), load(sums, at + 12 * step),
-                               load(sums, at + 18 * step), load(sums, at + 24 * step), load(sums, at + 30 * step))
-                store(lines, j * WIDTH, r[0])
-                store(lines, (6 + j) * WIDTH, r[1])
-                store(lines, (12 + j) * WIDTH, r[2])
+                taps4_columns(sums, at, 6 * step, lines, j * WIDTH, 6 * WIDTH)
             for i in range(3):
                 at = 6 * i * WIDTH
-                r = _to_weight(load(lines, at), load(lines, at + WIDTH), load(lines, at + 2 * WIDTH),
-                               load(lines, at + 3 * WIDTH), load(lines, at + 4 * WIDTH), load(lines, at + 5 * WIDTH))
-                store(lines, at, r[0])
-                store(lines, at + WIDTH, r[1])
-                store(lines, at + 2 * WIDTH, r[2])
+                taps4_columns(lines, at, WIDTH, lines, at, WIDTH)
                 for j in range(3):
                     for lane in range(min(WIDTH, channels - channel)):
                         grad_weight[output, channel + lane, i, j] += lines[at + j * WIDTH + lane]
 
 
 @njit(cache=True, nogil=True)
-def turn(channels, count, data, target, place, step, wide):
-    """Copy data of `channels` channels and `count` tiles to a panel of an operand that is summed over tiles.
+def turn(count, data, target, place, step, wide):
+    """Copy data of one group of channels and `count` tiles to a panel of an operand that is summed over tiles.
 
     The panel (count, wide) starts at target[place], those of the other 35 numbers `step` apart from it.
     """
-    pace = channels * RIGHT + WIDTH
     panels = -(-count // RIGHT)
     for k in range(36):
         for tile in range(0, count, WIDTH):
             panel, lane = divmod(tile, RIGHT)
             for channel in range(0, wide, WIDTH):
-                transpose(data, (k * panels + panel) * pace + channel * RIGHT + lane, RIGHT,
+                transpose(data, (k * panels + panel) * GROUP + channel * RIGHT + lane, RIGHT,
                           target, place + k * step + tile * wide + channel, wide)
 
 
