@@ -213,6 +213,11 @@ class Memory:
             self.head = Head.SYNCED
         return self._host_array if self.head is Head.SYNCED else self.host()  # type: ignore[return-value]
 
+    def overwritten(self, device: Device) -> None:
+        """Declare that all values are written on `device` next: those of the host need not be copied there."""
+        if self.device is device and self._device_array is not None and not self.recycled:
+            self.head = Head.DEVICE
+
     def is_missing(self, device: Device | None) -> bool:
         """Would access on `device` (None: on the host) allocate?"""
         if device is None:

@@ -17,6 +17,7 @@ from .data.look_ahead import LookAhead
 from .errors import BlobMemoryError, NetError, WeightsError
 from .memory import LARGE, Head, available_bytes, unwritten
 from .net_build import build_wiring, named
+from .plan import Plan
 from .proto import caffe_pb2
 from .proto.upgrade import read_net, upgrade_net
 from .pycaffe.net_interface import NetInterface
@@ -116,6 +117,7 @@ class Net(NetInterface):
         self._checked_shapes: tuple[tuple[int, ...], ...] | None = None
         self._callbacks: dict[str, list[Callable[[int], Any]]] = {}
         self._look_ahead = LookAhead(self._wiring, self._callbacks)
+        self._plan = Plan(self._wiring, self._callbacks)
 
     # running
 
@@ -127,6 +129,7 @@ class Net(NetInterface):
         """
         wait_for_turn()
         self._check_memory(start, end)
+        self._plan.begin(end)
         losses: list[Any] = []
         with self._postponed() as refusals:
             for i in range(start, end + 1):
@@ -159,12 +162,12 @@ class Net(NetInterface):
     def _forward_layer(self, i: int) -> list[Any]:
         """Run a layer; its losses, each an array of one number where it was computed."""
         wiring = self._wiring
-        layer, bottom, top = wiring.layers[i], wiring.bottoms[i], wiring.tops[i]
+        bottom, top = wiring.bottoms[i], wiring.tops[i]
         with named(wiring.layer_names[i], wiring.types[i]):
             if not self._look_ahead.fill(i):
                 self._reshape_layer(i)
                 with self._reads(i, bottom, top):
-                    layer.forward(bottom, top)
+                    self._plan.forward(i)
         return [(blob.array * blob.grad).sum() for blob, weight in zip(top, wiring.top_weights[i], strict=True)
                 if weight]
 
@@ -181,11 +184,18 @@ class Net(NetInterface):
                 complain()
 
     def _reads(self, i: int, read: Sequence[Blob], written: Sequence[Blob]) -> contextlib.AbstractContextManager:
-        """While layer `i` only reads the values of blobs: on a GPU, what the host has of them stays valid."""
-        if mode.device() is None or not type(self._wiring.layers[i]).__module__.startswith("caffe_fcn."):
+        """While layer `i` reads the values of some blobs and overwrites others: saves copies to and from a GPU.
+
+        What the host has of the former stays valid; the latter need not be copied to the GPU first.
+        """
+        device = mode.device()
+        if device is None or not type(self._wiring.layers[i]).__module__.startswith("caffe_fcn."):
             return contextlib.nullcontext()
-        spared = {id(blob.memories[0]) for blob in written}
-        return unwritten([blob.memories[0] for blob in read if id(blob.memories[0]) not in spared])
+        source, target = ({id(blob.memories[0]): blob.memories[0] for blob in blobs} for blobs in (read, written))
+        if read:  # without bottoms a layer may have nothing to write, or write on the host
+            for key in target.keys() - source.keys():
+                target[key].overwritten(device)
+        return unwritten([source[key] for key in source.keys() - target.keys()])
 
     def _backward(self, start: int, end: int) -> None:
         """Run backward through layers start..end (indices, downwards, both included)."""

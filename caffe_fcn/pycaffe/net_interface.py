@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import mode, ops
 from ..blob import Blob, BlobVec
 from ..errors import ArrayError, NetError
 from ..proto.text import did_you_mean
+from .fetched import Fetched
 from .signatures import bare_signatures
 
 if TYPE_CHECKING:
@@ -151,7 +153,7 @@ class NetInterface:
         """Run the net, or its layers from `start` to `end` (names, both included).
 
         blobs   names of further blobs to return beside the outputs
-        kwargs  inputs by name, copied into the input blobs first (all of them, or none)
+        kwargs  inputs by name, copied into the input blobs first (all of them, or none); arrays on a GPU, too
 
         Returns arrays by name: the net's outputs, or the tops of `end`, and `blobs`; views, not copies.
         """
@@ -166,7 +168,7 @@ class NetInterface:
             self._assign(kwargs, "data", "Input")
         self._keep_also(wanted)
         self._forward(first, last)
-        return {name: self.blobs[name].data for name in wanted}
+        return self._results(wanted, "data")
 
     def backward(
         self, diffs: list[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: Any
@@ -188,15 +190,28 @@ class NetInterface:
                                  f"the net has {sorted(self.outputs)}")
             self._assign(kwargs, "diff", "Diff")
         self._backward(first, last)
-        return {name: self.blobs[name].diff for name in wanted}
+        return self._results(wanted, "diff")
+
+    def _results(self, names: Iterable[str], half: str) -> dict[str, np.ndarray]:
+        """Arrays by name; from a GPU each comes when it is asked for."""
+        if mode.device() is not None:
+            return Fetched(self.blobs, names, half)
+        return {name: getattr(self.blobs[name], half) for name in names}
 
     def _assign(self, values: Mapping[str, Any], half: str, word: str) -> None:
+        device = mode.device()
         for name, value in values.items():
             blob = self.blobs[name]
-            if np.shape(value)[:1] != blob.shape[:1]:
-                raise ValueError(f"{word} '{name}' has another batch size than the blob: its shape is "
-                                 f"{np.shape(value)}, that of the blob {blob.shape}")
-            getattr(blob, half)[...] = value
+            on_card = device is not None and hasattr(value, "__cuda_array_interface__")
+            shape = tuple(value.shape) if on_card else np.shape(value)
+            if shape[:1] != blob.shape[:1]:
+                raise ValueError(f"{word} '{name}' has another batch size than the blob: its shape is {shape}, that of "
+                                 f"the blob {blob.shape}")
+            if device is not None and on_card:
+                blob.memories[half == "diff"].overwritten(device)
+                getattr(blob, f"{half}_gpu")[...] = ops.current().xp.asarray(value)
+            else:
+                getattr(blob, half)[...] = value
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Let the net's first layer, a MemoryData layer, go through these arrays from the next forward on.

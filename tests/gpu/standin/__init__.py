@@ -30,7 +30,6 @@ def make() -> dict[str, ModuleType]:
     cupy.ndarray, cupy.asnumpy, cupy.cuda, cupy.__version__ = ndarray, asnumpy, on_card, "14.0.0"  # type: ignore
     cupy.is_available = lambda: cuda.DEVICES > 0  # type: ignore
     cupy.get_default_memory_pool = lambda: cuda.pool  # type: ignore
-    cupy.get_default_pinned_memory_pool = lambda: cuda.pool  # type: ignore
+    cupy.get_default_pinned_memory_pool = lambda: cuda.pinned_pool  # type: ignore
     cupy.RawModule = raw.RawModule  # type: ignore
-    cupy.random = functions.random_module()  # type: ignore
-    return {"cupy": cupy, "cupy.cuda": on_card, "cupy.random": cupy.random}  # type: ignore
+    return {"cupy": cupy, "cupy.cuda": on_card}

@@ -177,7 +177,7 @@ class Pool:
         Room.limit = size or None
 
 
-pool = Pool()
+pool, pinned_pool = Pool(), Pool()
 
 
 class _Runtime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -90,37 +89,7 @@ def _contiguous(a: Any, dtype: Any = None) -> ndarray:
 
 
 def _from_dlpack(array: Any) -> ndarray:
-    """Another library's array on the card, without a copy; the stand-in takes its own and NumPy's."""
-    return ndarray(np.from_dlpack(_Host(array)))
-
-
-class _Host:
-    """Passes a stand-in array's memory on to NumPy, which takes host memory only."""
-
-    def __init__(self, array: Any) -> None:
-        self._array = array
-
-    def __dlpack__(self, **_: Any) -> Any:
-        return self._array.__dlpack__()
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return 1, 0
-
-
-class Generator:
-    """A part of cupy.random.Generator."""
-
-    def __init__(self, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
-
-    def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> ndarray:
-        """Uniform numbers in [0, 1)."""
-        return run(self._rng.random, size, dtype, out)
-
-
-def random_module() -> ModuleType:
-    """The module cupy.random."""
-    module = ModuleType("cupy.random")
-    module.default_rng = lambda seed=None: Generator(seed)  # type: ignore
-    module.Generator = Generator  # type: ignore
-    return module
+    """Another library's array on the card, without a copy."""
+    if array.__dlpack_device__()[0] != 2:
+        raise ValueError("the array is not on a CUDA device")
+    return ndarray(array.__dlpack__().host.view())
