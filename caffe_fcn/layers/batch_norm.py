@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from ..errors import LayerError, ShapeError
 from ..proto import caffe_pb2
 from .base import Blobs, Layer
-from .normalizing import channel_mean, normalize_backward
 from .registry import register
 
 
@@ -60,10 +59,10 @@ class BatchNorm(Layer):
             weight = xp.where(sums[2] == 0, 0, 1 / xp.where(sums[2] == 0, 1, sums[2]))
             self.mean, variance = sums[0] * weight, sums[1] * weight
         else:
-            self.mean = channel_mean(xp, x)
+            self.mean = self.ops.channel_mean(x)
         xp.subtract(x, self.mean[:, None], out=y)
         if not self.stored:
-            variance = channel_mean(xp, y, y)
+            variance = self.ops.channel_mean(y, y)
             count = x.shape[0] * x.shape[2]  # values of each channel
             for total, new in zip(sums, (self.mean, variance * (count / max(count - 1, 1)), 1), strict=True):
                 total *= param.moving_average_fraction
@@ -85,4 +84,4 @@ class BatchNorm(Layer):
         y = self._kept
         if y is None:
             y = (bottom[0].array.reshape(self._view) - self.mean[:, None]) / self.deviation[:, None]
-        normalize_backward(xp, y, grad_y, self.deviation, grad_x)
+        self.ops.normalize_backward(y, grad_y, self.deviation, grad_x)

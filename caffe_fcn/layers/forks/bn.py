@@ -9,7 +9,6 @@ from typing import Any
 from ...errors import LayerError, ShapeError
 from ...proto.forks import extended
 from ..base import Blobs, Layer, LayerContext
-from ..normalizing import channel_mean, channel_sum, normalize_backward
 from ..registry import register
 
 SEGNET = {"scale_filler", "shift_filler", "bn_mode"}
@@ -78,9 +77,9 @@ class BN(Layer):
 
     def of_batch(self, x: Any) -> tuple[Any, Any]:
         """Mean and variance of each channel in the batch."""
-        xp, mean = self.ops.xp, channel_mean(self.ops.xp, x)
+        mean = self.ops.channel_mean(x)
         centred = x - mean[:, None]
-        return mean, channel_mean(xp, centred, centred)
+        return mean, self.ops.channel_mean(centred, centred)
 
     def value(self, index: int) -> Any:
         """A blob as (C, 1)."""
@@ -106,11 +105,11 @@ class BN(Layer):
         for i, factor in enumerate((normal, None)):
             if self.param_propagate_down[i]:
                 total = self.blobs[i].grad.reshape(-1)
-                total += channel_sum(xp, grad_y, factor)
+                total += self.ops.channel_sum(grad_y, factor)
         if not propagate_down[0]:
             return
         grad_x = bottom[0].grad.reshape(self._view)
         if self.by_batch:
-            normalize_backward(xp, normal, grad_y * self.value(0), self.deviation, grad_x)
+            self.ops.normalize_backward(normal, grad_y * self.value(0), self.deviation, grad_x)
         else:
             xp.multiply(grad_y, self.value(0) / self.deviation[:, None], out=grad_x)

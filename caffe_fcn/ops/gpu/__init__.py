@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..reference import ReferenceOps
+from .channels import GpuChannels
 from .checking import GpuChecking
 from .columns import GpuColumns
 from .elementwise import GpuElementwise
@@ -17,7 +18,7 @@ from .update import GpuUpdate
 
 
 class GpuOps(GpuRandom, GpuChecking, GpuColumns, GpuPooling, GpuUnpooling, GpuLrn, GpuSoftmax, GpuElementwise,
-             GpuUpdate, ReferenceOps):
+             GpuChannels, GpuUpdate, ReferenceOps):
     """All operations on CuPy arrays. `xp` is cupy, imported when it is first asked for."""
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .channels import ChannelOps
 from .checking import CheckingOps
 from .convolution import ConvolutionOps
 from .elementwise import ElementwiseOps
@@ -17,7 +18,7 @@ from .update import UpdateOps
 
 
 class ReferenceOps(ConvolutionOps, PoolingOps, UnpoolingOps, LrnOps, SoftmaxOps, ElementwiseOps, CheckingOps,
-                   UpdateOps):
+                   ChannelOps, UpdateOps):
     """All operations. `xp` is the array module (numpy, cupy) for what needs no operation of its own."""
 
     xp: Any = np
