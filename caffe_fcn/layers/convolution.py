@@ -34,6 +34,12 @@ class Convolution(ConvolutionBase):
             self.ops.convolution(self.batch(source.array), self.blobs[0].array, self.bias,
                                  self.batch(result.array), self.geometry)
 
+    def forward_with_relu(self, bottom: Blobs, top: Blobs) -> None:
+        """Compute the tops, and what a ReLU layer makes of them."""
+        for source, result in zip(bottom, top, strict=True):
+            self.ops.convolution_relu(self.batch(source.array), self.blobs[0].array, self.bias,
+                                      self.batch(result.array), self.geometry)
+
     def weight_gradient(self, x: Any, grad_out: Any, grad_weight: Any) -> None:
         """Add the gradient of the weight."""
         self.ops.convolution_backward_weight(x, grad_out, grad_weight, self.geometry)

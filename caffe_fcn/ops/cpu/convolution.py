@@ -7,7 +7,7 @@ from typing import Any
 from ..reference import ReferenceOps
 from ..reference.convolution import Geometry
 from . import product, threads
-from .conv import blocked, choose, diagonal
+from .conv import blocked, choose, diagonal, winograd
 
 
 class CpuConvolution(ReferenceOps):
@@ -21,6 +21,14 @@ class CpuConvolution(ReferenceOps):
             super().convolution(x, weight, bias, out, geometry)
         else:
             algorithm.forward(x, weight, bias, out, geometry)
+
+    def convolution_relu(self, x: Any, weight: Any, bias: Any | None, out: Any, geometry: Geometry) -> None:
+        """Write the convolution to out, 0 where that is negative."""
+        weight, geometry = diagonal.reduce(x, weight, geometry)
+        if choose(x.shape, out.shape, geometry, x.dtype) is winograd:
+            winograd.forward(x, weight, bias, out, geometry, relu=True)
+        else:
+            super().convolution_relu(x, weight, bias, out, geometry)
 
     def convolution_backward_data(self, grad_out: Any, weight: Any, grad_x: Any, geometry: Geometry) -> None:
         """Write the gradient of the convolution's input."""

@@ -74,6 +74,7 @@ class ConvolutionOps:
     """Mixed into ReferenceOps. All arrays are C-contiguous; none may overlap."""
 
     xp: Any
+    relu: Any  # of ElementwiseOps
 
     def convolution(self, x: Any, weight: Any, bias: Any | None, out: Any, geometry: Geometry) -> None:
         """Write the convolution of x (N, C, *in) with weight (O, C/group, *kernel), plus bias (O,), to out."""
@@ -85,6 +86,11 @@ class ConvolutionOps:
             result += weights[(..., *tap)] @ self._groups(padded[(..., *window)], geometry)
         if bias is not None:
             out += spread(bias, out.ndim)
+
+    def convolution_relu(self, x: Any, weight: Any, bias: Any | None, out: Any, geometry: Geometry) -> None:
+        """Write the convolution to out, 0 where that is negative: the bits that `convolution` and `relu` give."""
+        self.convolution(x, weight, bias, out, geometry)
+        self.relu(out, out, 0.0)
 
     def convolution_backward_data(self, grad_out: Any, weight: Any, grad_x: Any, geometry: Geometry) -> None:
         """Write the gradient (N, C, *in) of the convolution's input, given that of its output."""
