@@ -226,6 +226,11 @@ def test_the_loss_is_bounded_and_nan_stays_visible(kernels):
         assert kernels.softmax_loss(x, np.array(labels)) == pytest.approx(want, nan_ok=True)
 
 
+def test_labels_of_another_type(kernels):
+    x, labels, _ = softmax.make("spatial", np.float64)
+    assert kernels.softmax_loss(x, labels.astype(np.int32)) == pytest.approx(REFERENCE.softmax_loss(x, labels))
+
+
 @pytest.mark.parametrize("ignore", [(), (255,), (3,), (-1,), (-7,), (3, 255)], ids=str)
 @pytest.mark.parametrize("dtype", BOUNDS)
 def test_class_numbers(kernels, dtype, ignore):

@@ -33,6 +33,7 @@ class GpuSoftmax(ReferenceOps):
         if not covers(x):
             return super().softmax_loss(x, labels)
         losses = self.xp.empty(_positions(x), x.dtype)
+        labels = self.xp.ascontiguousarray(labels, np.int64)
         launch("softmax", "softmax_loss", losses.size, x.dtype, x, labels, losses, *x.shape[1:])
         return losses.sum(dtype=np.float64)
 
@@ -41,8 +42,8 @@ class GpuSoftmax(ReferenceOps):
         if not covers(x, grad_x):
             super().softmax_loss_backward(x, labels, weight, grad_x)
             return
-        launch("softmax", "softmax_loss_backward", _positions(x), x.dtype, x, labels,
-               self.xp.asarray(weight, x.dtype), grad_x, *x.shape[1:])
+        labels, weight = self.xp.ascontiguousarray(labels, np.int64), self.xp.asarray(weight, x.dtype)
+        launch("softmax", "softmax_loss_backward", _positions(x), x.dtype, x, labels, weight, grad_x, *x.shape[1:])
 
     def class_numbers(self, values: Any, limit: int, ignore: Sequence[int]) -> tuple[Any, Any]:
         """See SoftmaxOps."""
