@@ -26,6 +26,9 @@ LARGE = 1 << 26  # bytes; smaller allocations are not worth asking the system ab
 class Device(Protocol):
     """What a GPU (or a stand-in for tests) offers to the memory; arrays are flat and opaque."""
 
+    def make_current(self) -> None:
+        """Let this thread compute on this device."""
+
     def zeros(self, count: int, dtype: np.dtype) -> Any:
         """A new zeroed device array of `count` elements."""
 

@@ -177,6 +177,9 @@ class Net(NetInterface):
 
         After another error nothing is decided. Gives None where layers decide at once.
         """
+        device = mode.device()
+        if device is not None:
+            device.make_current()
         with ops.current().postponed() as refusals:
             yield refusals
         for i, complain in () if refusals is None else refusals.found():

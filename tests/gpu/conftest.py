@@ -39,6 +39,24 @@ def gpu(cupy):
 
 
 @pytest.fixture(params=["standin", *CARDS])
+def any_gpu(request):
+    """GPU mode on the stand-in and, where CuPy is installed, on a card; the module cupy."""
+    if request.param == "standin":
+        yield request.getfixturevalue("gpu")
+        return
+    import cupy
+
+    if not cupy.is_available():
+        pytest.skip("no GPU")
+    ops.gpu_ops.cache_clear()
+    mode.forget_devices()
+    mode.set_mode_gpu()
+    yield cupy
+    mode.set_mode_cpu()
+    mode.forget_devices()
+
+
+@pytest.fixture(params=["standin", *CARDS])
 def kernels(request, monkeypatch):
     """The operations with kernels compiled for the host and, where CuPy is installed, on a card."""
     if request.param == "standin":

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from standin import ndarray
 from standin.cuda import pool
 
 import caffe
@@ -15,7 +14,7 @@ from caffe_fcn.gpu import device as device_module
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("chunk", [8, 24, 1 << 20])
-def test_copies_in_chunks_are_exact(chunk, dtype, gpu, monkeypatch):
+def test_copies_in_chunks_are_exact(chunk, dtype, any_gpu, monkeypatch):
     monkeypatch.setattr(device_module, "CHUNK", chunk)
     values = np.arange(35, dtype=dtype).reshape(5, 7)
     blob = Blob((5, 7), dtype)
@@ -23,17 +22,17 @@ def test_copies_in_chunks_are_exact(chunk, dtype, gpu, monkeypatch):
     array = blob.array
     np.testing.assert_array_equal(array.get(), values)
     blob.data[...] = 0  # the upload has its own copy
-    blob.array[...] = blob.array + ndarray(values)
+    blob.array[...] = blob.array + any_gpu.asarray(values)
     np.testing.assert_array_equal(blob.data, values)
 
 
-def test_empty_blobs(gpu):
+def test_empty_blobs(any_gpu):
     blob = Blob((0, 3))
     assert blob.array.shape == (0, 3)
     assert blob.data.shape == (0, 3)
 
 
-def test_copies_are_counted_with_the_lines_that_asked(gpu):
+def test_copies_are_counted_with_the_lines_that_asked(any_gpu):
     blob = Blob((2, 3))
     blob.data[...] = 1
     before = stats.counters().get("uploads", 0)
@@ -56,7 +55,7 @@ def test_watches_end(gpu):
     assert not seen
 
 
-def test_device_arrays_are_the_blob_s_own_memory(gpu):
+def test_device_arrays_are_the_blob_s_own_memory(any_gpu):
     blob = Blob((2, 3))
     blob.data_gpu[...] = 4
     blob.diff_gpu[1] = 5
@@ -64,14 +63,14 @@ def test_device_arrays_are_the_blob_s_own_memory(gpu):
     assert blob.diff.sum() == 15
 
 
-def test_arrays_of_other_libraries_without_a_copy(gpu):
+def test_arrays_of_other_libraries_without_a_copy(any_gpu):
     blob = Blob((2, 3))
-    theirs = gpu.from_dlpack(blob)  # as torch.from_dlpack(blob)
+    theirs = any_gpu.from_dlpack(blob)  # as torch.from_dlpack(blob)
     theirs[...] = 7
     assert blob.__dlpack_device__() == (2, 0)
     assert blob.__cuda_array_interface__["shape"] == (2, 3)
     assert (blob.data == 7).all()
-    blob.data_gpu[...] = gpu.from_dlpack(gpu.ones((2, 3), np.float32))
+    blob.data_gpu[...] = any_gpu.from_dlpack(any_gpu.ones((2, 3), np.float32))
     assert (blob.data == 1).all()
 
 
@@ -95,7 +94,7 @@ def test_a_full_card_says_what_was_needed_and_free(gpu):
     assert (kept.data == 1).all()
 
 
-def test_random_numbers_repeat_after_a_seed(gpu):
+def test_random_numbers_repeat_after_a_seed(any_gpu):
     from caffe_fcn import ops
 
     draws = []
@@ -110,7 +109,7 @@ def test_random_numbers_repeat_after_a_seed(gpu):
     assert mode.device().random.tolist() == [4, 1003]
 
 
-def test_seeds_give_different_numbers(gpu):
+def test_seeds_give_different_numbers(any_gpu):
     from caffe_fcn import ops
 
     draws = []

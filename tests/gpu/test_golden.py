@@ -1,4 +1,4 @@
-"""Recordings of the original replayed in GPU mode on the stand-in: every layer on device arrays."""
+"""Recordings of the original replayed in GPU mode: every layer on device arrays."""
 
 import importlib.util
 from pathlib import Path
@@ -13,12 +13,12 @@ _spec.loader.exec_module(golden)
 
 
 @pytest.mark.parametrize("path", COPIES, ids=lambda path: path.stem)
-def test_copied_recordings(path, tmp_path, gpu):
+def test_copied_recordings(path, tmp_path, any_gpu):
     assert golden.Replay(path, tmp_path).run() == []
 
 
 @pytest.mark.slow
-def test_all_recordings(shared, tmp_path, gpu):
+def test_all_recordings(shared, tmp_path, any_gpu):
     failed = {}
     for path in sorted((shared / "golden" / "layers").glob("*.npz")):
         try:

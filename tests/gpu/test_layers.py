@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from standin import ndarray
 
 from caffe_fcn import mode
 from caffe_fcn.memory import Head
@@ -19,7 +18,7 @@ HOST_ONLY = ("DetectionOutput", "DummyData", "HDF5Output", "Python")  # work on 
 
 
 @battery.each()
-def test_agrees_with_the_cpu(case, gpu):
+def test_agrees_with_the_cpu(case, any_gpu):
     bottoms = case.bottoms(Draw(5))
     _, *found = battery.passes(case, bottoms)
     mode.set_mode_cpu()
@@ -32,7 +31,7 @@ def test_agrees_with_the_cpu(case, gpu):
 
 
 @battery.each([case for case in battery.CASES if case.type not in HOST_ONLY and case.tops(Draw(0))])
-def test_computes_on_the_device(case, gpu):
+def test_computes_on_the_device(case, any_gpu):
     """The tops are where the device is, and nothing of the bottoms came back to the host."""
     run = battery.build_layer(case.text, case.bottoms(Draw(5)), tops=len(case.tops(Draw(0))))
     for blob in run.bottom:
@@ -40,11 +39,11 @@ def test_computes_on_the_device(case, gpu):
     run.layer.forward(run.bottom, run.top)
     if run.bottom:
         assert all(blob.memories[0].head is Head.DEVICE for blob in (*run.bottom, *run.top) if blob.count)
-    assert all(isinstance(blob.array, ndarray) for blob in run.top)
+    assert all(isinstance(blob.array, any_gpu.ndarray) for blob in run.top)
 
 
 @battery.each([case for case in battery.CASES if case.random])
-def test_random_layers_repeat(case, gpu):
+def test_random_layers_repeat(case, any_gpu):
     bottoms = case.bottoms(Draw(9))
     _, *first = battery.passes(case, bottoms)
     _, *second = battery.passes(case, bottoms)
@@ -52,7 +51,7 @@ def test_random_layers_repeat(case, gpu):
         np.testing.assert_array_equal(one, other)
 
 
-def test_dropout_draws_on_the_device(gpu):
+def test_dropout_draws_on_the_device(any_gpu):
     """Other numbers than the CPU's, about the right share of them, new ones in every pass."""
     masks = []
     for _ in range(2):

@@ -79,10 +79,6 @@ class ndarray:
         _synchronize("item")
         return int(self._host)
 
-    def __index__(self) -> int:
-        _synchronize("item")
-        return operator.index(self._host)
-
     def __format__(self, spec: str) -> str:
         _synchronize("item")
         return format(self._host.item() if self._host.ndim == 0 else self._host, spec)
@@ -232,4 +228,5 @@ for _name in ATTRIBUTES:
     setattr(ndarray, _name, property(lambda self, name=_name: wrap(getattr(self._host, name))))
 for _name in [p + n for n in BINARY for p in ("", "r", "i")] + str.split("lt le gt ge eq ne neg pos abs invert"):
     setattr(ndarray, f"__{_name}__", _operator(f"__{_name}__"))
+del ndarray.__imatmul__  # type: ignore
 ndarray.__hash__ = None  # type: ignore

@@ -99,10 +99,9 @@ class Stream:
     """Runs everything at once."""
 
     null: Any = None
-    ptr = 0
 
     def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
-        pass
+        self.ptr = 0
 
     def __enter__(self) -> Stream:
         return self
