@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 import caffe
-from caffe_fcn.metrics import Scores, confusion
+from caffe_fcn.evaluation.confusion import Scores, confusion
 
 
 def fast_hist(a, b, n):

@@ -24,8 +24,8 @@ import skip_report
 import caffe
 from caffe_fcn.cli.caffe import main as caffe_command
 from caffe_fcn.errors import WeightsError
+from caffe_fcn.evaluation.confusion import Scores
 from caffe_fcn.formats.atomic import atomic_write
-from caffe_fcn.metrics import Scores
 from caffe_fcn.proto.printer import to_text
 from caffe_fcn.training.runs import load
 from caffe_fcn.weights import read_weights

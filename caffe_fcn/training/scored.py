@@ -6,7 +6,7 @@ import colorsys
 
 import numpy as np
 
-from caffe_fcn.metrics import Scores, confusion
+from caffe_fcn.evaluation.confusion import Scores, confusion
 from caffe_fcn.net import Net
 from caffe_fcn.training.labels import LabelledLayer, segmentation
 

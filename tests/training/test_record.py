@@ -14,7 +14,7 @@ from PIL import Image
 import caffe
 from caffe_fcn.cli.caffe import main
 from caffe_fcn.errors import FormatError, MissingFileError
-from caffe_fcn.metrics import Scores, confusion
+from caffe_fcn.evaluation.confusion import Scores, confusion
 from caffe_fcn.training.record import Record
 from caffe_fcn.training.runs import load
 

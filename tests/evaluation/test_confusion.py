@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from caffe_fcn.metrics import Scores, confusion
+from caffe_fcn.evaluation.confusion import Scores, confusion
 
 
 def test_confusion():

@@ -1,0 +1,1 @@
+"""Scores of predictions: segmentation, edges, pose, depth; `caffe-fcn score` runs them (docs/scores.md)."""
