@@ -12,13 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ...reference.convolution import Geometry
-from . import blocked, depthwise, full, pointwise, winograd
+from . import blocked, depthwise, full, large, pointwise, winograd
 
+FAST = (winograd, large)  # for float32 unless the plain sums are asked for
 ALGORITHMS = (full, pointwise, depthwise, blocked)  # the first that fits is taken
 
 
 def choose(x: tuple[int, ...], out: tuple[int, ...], geometry: Geometry, dtype: npt.DTypeLike) -> ModuleType | None:
     """The algorithm for an input and an output of these shapes and type, or None if the reference has to do it."""
-    if dtype == np.float32 and not geometry.plain and winograd.fits(x, out, geometry):
-        return winograd
+    if dtype == np.float32 and not geometry.plain:
+        for algorithm in FAST:
+            if algorithm.fits(x, out, geometry):
+                return algorithm
     return next((algorithm for algorithm in ALGORITHMS if algorithm.fits(x, out, geometry)), None)
