@@ -68,6 +68,18 @@ def test_convolution(kernels, name, dtype):
     assert kernels.launches == only_bias[name] if name in only_bias else kernels.launches > 2
 
 
+@pytest.mark.parametrize("dtype", BOUNDS)
+@pytest.mark.parametrize("name", ["plain", "groups", "depthwise", "1x1", "no axes", "empty batch"])
+def test_convolution_with_relu(kernels, name, dtype):
+    geometry, (x, weight, bias, out) = convolution.make(name, dtype)
+    for given in (bias, None):
+        apart, together = np.full_like(out, 7), np.full_like(out, 7)
+        kernels.convolution(x, weight, given, apart, geometry)
+        kernels.relu(apart, apart, 0)
+        kernels.convolution_relu(x, weight, given, together, geometry)
+        np.testing.assert_array_equal(together, apart)
+
+
 @pytest.mark.parametrize("workspace", [1, 200, 1000])
 @pytest.mark.parametrize("name", ["odd everything", "groups", "three axes", "1x1 in groups", "no dilation at all"])
 def test_columns_in_blocks(kernels, monkeypatch, name, workspace):

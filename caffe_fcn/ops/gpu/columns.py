@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..reference import ReferenceOps
-from ..reference.convolution import Geometry, spread
+from ..reference.convolution import Geometry
 from .launch import NULL, covers, launch
 
 WORKSPACE = 1 << 26  # values of the columns that are made at a time
@@ -44,12 +44,27 @@ class GpuColumns(ReferenceOps):
             launch("columns", "depthwise", out.size, x.dtype, x, weight, NULL if bias is None else bias, out,
                    x.shape[1], out.shape[1] // x.shape[1], *_axes(x.shape[2:], out.shape[2:], geometry))
             return
+        self._multiply(x, weight, out, geometry)
+        if bias is not None:
+            _add_bias(out, bias, False)
+
+    def convolution_relu(self, x: Any, weight: Any, bias: Any | None, out: Any, geometry: Geometry) -> None:
+        """Write the convolution to out, 0 where that is negative."""
+        if bias is None or not _fits(geometry, x, weight, out) or _is_depthwise(x, geometry):
+            super().convolution_relu(x, weight, bias, out, geometry)
+            return
+        self._multiply(x, weight, out, geometry)
+        _add_bias(out, bias, True)
+
+    def _multiply(self, x: Any, weight: Any, out: Any, geometry: Geometry) -> None:
+        """Write the convolution of x with weight to out."""
         weights = weight.reshape(geometry.group, weight.shape[0] // geometry.group, math.prod(weight.shape[1:]))
         for n, part, columns in self._parts(x, out.shape[2:], geometry):
-            target = self._groups(out[n:n + 1], geometry)[0][:, :, part]  # (G, O/G, pixels)
-            target[...] = weights @ columns
-        if bias is not None:
-            out += spread(bias, out.ndim)
+            whole = self._groups(out[n:n + 1], geometry)[0]  # (G, O/G, pixels)
+            if part.stop - part.start == whole.shape[2]:
+                self.xp.matmul(weights, columns, out=whole)
+            else:
+                whole[:, :, part] = weights @ columns
 
     def convolution_backward_data(self, grad_out: Any, weight: Any, grad_x: Any, geometry: Geometry) -> None:
         """Write the gradient of the convolution's input."""
@@ -59,7 +74,7 @@ class GpuColumns(ReferenceOps):
         axes = _axes(grad_x.shape[2:], grad_out.shape[2:], geometry)
         if _is_depthwise(grad_x, geometry):
             channels = grad_x.shape[1]
-            launch("columns", "depthwise_backward_data", grad_x.size, grad_x.dtype, grad_out, weight, NULL, grad_x,
+            launch("columns", "depthwise_backward_data", grad_x.size, grad_x.dtype, grad_out, weight, grad_x,
                    channels, grad_out.shape[1] // channels, *axes)
             return
         if not grad_out.size:
@@ -130,6 +145,11 @@ class GpuColumns(ReferenceOps):
                 columns = self.xp.empty((geometry.group, rows // geometry.group, pixels), x.dtype)
                 launch("columns", "im2col", columns.size, x.dtype, x[n], columns, part.start, pixels, *axes)
                 yield n, part, columns
+
+
+def _add_bias(out: Any, bias: Any, rectify: bool) -> None:
+    launch("elementwise", "add_bias", out.size, out.dtype, out, bias, out.shape[1], math.prod(out.shape[2:]),
+           int(rectify))
 
 
 def _blocks(rows: int, pixels: int) -> Iterator[slice]:

@@ -91,14 +91,13 @@ KERNEL depthwise(Index count, const Real* __restrict__ x, const Real* __restrict
     }
 }
 
-// count: values of grad_x. bias, added to each of its channels, may be missing: this is also the deconvolution.
+// count: values of grad_x. This is also the deconvolution.
 KERNEL depthwise_backward_data(Index count, const Real* __restrict__ grad_out, const Real* __restrict__ weight,
-                               const Real* __restrict__ bias, Real* __restrict__ grad_x, Index channels, Index each,
-                               AXES) {
+                               Real* __restrict__ grad_x, Index channels, Index each, AXES) {
     EACH(i, count) {
         Index z = i / in_x / in_y % in_z, y = i / in_x % in_y, x = i % in_x, plane = i / in_x / in_y / in_z;
         Index channel = plane % channels;
-        Real total = bias ? bias[channel] : (Real)0;
+        Real total = 0;
         for (Index m = 0; m < each; ++m) {
             const Real* source = grad_out + (plane * each + m) * out_z * out_y * out_x;
             const Real* kernel = weight + (channel * each + m) * kernel_z * kernel_y * kernel_x;

@@ -1,10 +1,19 @@
 // What acts on each value alone. Outputs may be inputs.
 
 // 0 * -infinity is NaN, as in Caffe.
+__device__ inline Real rectified(Real v, Real slope) {
+    return (v < 0 ? (Real)0 : v) + slope * (v > 0 ? (Real)0 : v);
+}
+
 KERNEL relu(Index count, const Real* x, Real* out, Real slope) {
+    EACH(i, count) out[i] = rectified(x[i], slope);
+}
+
+// Add a bias to each channel of out (N, channels, inner), then rectify if asked to.
+KERNEL add_bias(Index count, Real* out, const Real* __restrict__ bias, Index channels, Index inner, Index rectify) {
     EACH(i, count) {
-        Real v = x[i];
-        out[i] = (v < 0 ? (Real)0 : v) + slope * (v > 0 ? (Real)0 : v);
+        Real v = out[i] + bias[i / inner % channels];
+        out[i] = rectify ? rectified(v, 0) : v;
     }
 }
 
