@@ -54,9 +54,9 @@ def _maker(rows: int, lane: int, step: int) -> Any:
             zero = ir.Constant(simd.ir_vector, None)
             sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in range(rows)]
             data = context.make_array(kinds[2])(context, builder, value=args[2]).data
-            with cgutils.for_range(builder, builder.mul(down, across)) as outer:
-                p, q = builder.sdiv(outer.index, across), builder.srem(outer.index, across)
-                left0, right0 = (builder.add(start, builder.add(builder.mul(p, steps[0]), builder.mul(q, steps[1])))
+            with cgutils.for_range(builder, down) as p, cgutils.for_range(builder, across) as q:
+                left0, right0 = (builder.add(start, builder.add(builder.mul(p.index, steps[0]),
+                                                                builder.mul(q.index, steps[1])))
                                  for start, steps in ((a0, a_steps), (b0, b_steps)))
                 with cgutils.for_range(builder, length) as inner:
                     place = builder.add(right0, builder.mul(inner.index, inner.index.type(RIGHT)))
