@@ -36,6 +36,7 @@ EXTRAS["test"] = [
     "ruff>=0.6",
     "mypy>=1.11",
     "grpcio-tools>=1.62",
+    "scikit-learn>=1.3",
     "scipy-stubs; python_version >= '3.11'",
     "types-protobuf",
     *(need for extra in ("hdf5", "lmdb", "leveldb", "plot", "convert") for need in EXTRAS[extra]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, jaccard_score, recall_score
 
 from caffe_fcn.evaluation.confusion import Scores, confusion
 
@@ -35,3 +36,20 @@ def test_nothing_to_score():
 def test_refused(truth, predicted, message):
     with pytest.raises(ValueError, match=message):
         confusion(np.array(truth), np.array(predicted), 2)
+
+
+def test_scikit_learn_agrees():
+    rng = np.random.default_rng(0)
+    truth, predicted = rng.integers(0, 6, (40, 50)), rng.integers(0, 6, (40, 50))
+    predicted[truth == 2] = 2
+    truth[:5] = 255
+    t, p = truth[truth != 255], predicted[truth != 255]
+    matrix = confusion(truth, predicted, 6)
+    assert (matrix == confusion_matrix(t, p, labels=range(6))).all()
+    scores = Scores(matrix)
+    np.testing.assert_allclose(scores.accuracy, recall_score(t, p, average=None))
+    np.testing.assert_allclose(scores.iu, jaccard_score(t, p, average=None))
+    assert scores.pixel_accuracy == pytest.approx(accuracy_score(t, p))
+    assert scores.mean_accuracy == pytest.approx(balanced_accuracy_score(t, p))
+    assert scores.mean_iu == pytest.approx(jaccard_score(t, p, average="macro"))
+    assert scores.frequency_weighted_iu == pytest.approx(jaccard_score(t, p, average="weighted"))
