@@ -11,6 +11,7 @@ import numpy as np
 
 from caffe_fcn.errors import FormatError, LayerError
 from caffe_fcn.formats.images import read_image
+from caffe_fcn.pose.discs import RADIUS, label_maps
 
 from .base import DataLayer, minus_mean
 from .files import read_mat
@@ -35,7 +36,7 @@ class LSPSettings(Settings):
 
     lsp_dir: str
     tops: tuple[str, ...] = ("data", "maps")
-    radius: float = 0.1
+    radius: float = RADIUS
     mean: tuple[float, float, float] = VOC_MEAN
 
     def check(self) -> None:
@@ -82,9 +83,8 @@ class LSPPoseDataLayer(DataLayer):
         s, joints = self.settings, self.joints[int(name) - 1]
         photo = read_image(self._photo(int(name)))
         height, width = photo.shape[1:]
-        near, distance = disc_maps(joints, height, width, s.radius * height)
-        parts = {"data": minus_mean(photo, s.mean), "maps": near, "joints": joints[:, None]}
-        parts["classes"] = np.where(near.any(axis=0), np.argmin(distance, axis=0) + 1, 0)[None]
+        maps, classes = label_maps(joints, height, width, s.radius)
+        parts = {"data": minus_mean(photo, s.mean), "maps": maps, "classes": classes[None], "joints": joints[:, None]}
         return [parts[kind] for kind in s.tops]
 
     def _photo(self, number: int) -> Path:
@@ -105,14 +105,3 @@ def read_joints(path: Path) -> np.ndarray:
         poses[:, :, 2] = 1  # the third value says which are hidden; their places are given all the same
     poses[~np.isfinite(poses).all(axis=2)] = 0
     return poses
-
-
-def disc_maps(joints: np.ndarray, height: int, width: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which pixels (centres at whole numbers) are at most `radius` from each of the joints (14, 3).
-
-    Returns that, (14, height, width) bool, and the distances squared, infinite for joints that are not known.
-    """
-    rows, columns = np.arange(height)[:, None], np.arange(width)
-    distance = np.stack([(columns - x) ** 2 + (rows - y) ** 2 if known else np.full((height, width), np.inf)
-                         for x, y, known in joints.astype(np.float64)])
-    return distance <= radius * radius, distance
