@@ -4,7 +4,7 @@ VENV := .venv
 BENCH := .venv-bench
 BIN := $(VENV)/bin
 
-.PHONY: demo train-demo test test-fast lint bench bench-train bench-memory clean
+.PHONY: demo train-demo test test-fast test-gpu lint bench bench-train bench-memory clean
 
 # Segments the shipped street photo; the pictures land in demo_out/.
 demo: $(VENV)/.installed
@@ -19,6 +19,10 @@ test: $(VENV)/.installed-test
 
 test-fast: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m "not slow"
+
+# The tests on a card; they need the extra `gpu` in the environment.
+test-gpu: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m gpu
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
