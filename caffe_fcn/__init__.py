@@ -99,6 +99,7 @@ __all__ = [
     "set_solver_rank",
     "solver_count",
     "solver_rank",
+    "stats",
     "to_proto",
 ]
 
