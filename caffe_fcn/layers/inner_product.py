@@ -56,7 +56,7 @@ class InnerProduct(Layer):
     def forward(self, bottom: Blobs, top: Blobs) -> None:
         """Compute the top."""
         out = self._rows(top[0].array, self.outputs)
-        self.ops.xp.matmul(self._rows(bottom[0].array, self.inputs), self._weight(self.blobs[0].array), out=out)
+        self.ops.product(self._rows(bottom[0].array, self.inputs), self._weight(self.blobs[0].array), out)
         if len(self.blobs) > 1:
             out += self.blobs[1].array
 

@@ -56,3 +56,17 @@ def test_threads_do_not_change_a_bit(monkeypatch):
         results.append(np.empty((130, 170), np.float32))
         product.share(a, b, results[-1])
     np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("rows, pieces", [(1, [4]), (3, [4]), (product.LEAST, [])])
+def test_a_product_of_few_rows_in_pieces(rows, pieces, monkeypatch):
+    a, b = operands(rows, 3000, 701, (False, True))
+    share, results, taken = threads.each, [], []
+    monkeypatch.setattr(threads, "each", lambda function, total: (taken.append(total), share(function, total)))
+    for count in (1, 3):
+        monkeypatch.setattr(threads, "count", lambda count=count: count)
+        results.append(np.full((rows, 701), np.nan, np.float32))
+        product.write(a, b, results[-1])
+    assert taken == 2 * pieces
+    np.testing.assert_array_equal(*results)
+    np.testing.assert_allclose(results[0], a.astype(float) @ b, rtol=0, atol=1e-3)

@@ -58,8 +58,8 @@ def blas_threads():
 
 def test_blas_gets_its_threads_back():
     before = blas_threads()
-    with threads._one_blas_thread():
-        with threads._one_blas_thread():
+    with threads.one_blas_thread():
+        with threads.one_blas_thread():
             assert set(blas_threads()) <= {1}
         assert set(blas_threads()) <= {1}  # not before the last user has ended
     assert blas_threads() == before

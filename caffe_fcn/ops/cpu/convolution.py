@@ -70,6 +70,10 @@ class CpuConvolution(ReferenceOps):
         for image, source in zip(blocked.volumes(x, 1)[:, 0], blocked.pixels(columns, 1)[:, 0], strict=True):
             threads.parallel(col2im, len(image), image, source, 0, *shape.steps)
 
+    def product(self, a: Any, b: Any, out: Any) -> None:
+        """Write the matrix product of a and b to out; for few rows all threads read parts of b."""
+        product.write(a, b, out)
+
     def add_product(self, a: Any, b: Any, out: Any) -> None:
         """Add the matrix product of a and b to out, without a temporary of its size."""
         product.share(a, b, out, add=True)

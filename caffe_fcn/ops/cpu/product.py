@@ -11,6 +11,7 @@ from . import threads
 
 COLUMNS = 1024  # of a product at a time, so that what is read of the right operand stays in the cache
 TEMPORARY = 8 << 20  # bytes of a product of BLAS that is added
+PIECE = 2 << 20  # bytes of the right operand of a product that one thread reads at a time
 LEAST = 8  # rows, columns and length of a product; smaller ones are left to BLAS
 
 
@@ -58,6 +59,26 @@ def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) -
         some, target = b[:, column:column + COLUMNS], out[:, column:column + COLUMNS]
         kernel(len(a), target.shape[1], len(b), source, steps[0], _flat(some), steps[1], _flat(target), steps[2][0],
                add, left, right, corner)
+
+
+def write(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """Write the product of a (M, K) and b (K, N) to out, by NumPy; for few rows, pieces of columns among threads.
+
+    What the pieces are does not depend on the number of threads, nor then does the result.
+    """
+    columns = out.shape[1]
+    pieces = min(columns, b.nbytes // PIECE)
+    if len(a) >= LEAST or pieces < 2:
+        np.matmul(a, b, out=out)
+        return
+    edges = [columns * n // pieces for n in range(pieces + 1)]
+
+    def piece(number: int) -> None:
+        part = slice(edges[number], edges[number + 1])
+        np.matmul(a, b[:, part], out=out[:, part])
+
+    with threads.one_blas_thread():  # if no others take part, too
+        threads.each(piece, pieces)
 
 
 def share(a: np.ndarray, b: np.ndarray, out: np.ndarray, add: bool = False) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -113,12 +114,12 @@ def each(function: Callable[[int], None], total: int, alone: bool = False) -> No
         for index in indices:
             function(index)
 
-    with _one_blas_thread():
+    with one_blas_thread():
         _run([work] * workers)
 
 
 @contextlib.contextmanager
-def _one_blas_thread() -> Iterator[None]:
+def one_blas_thread() -> Iterator[None]:
     """Let BLAS use one thread per caller; counts its users, since the number is one for the whole process."""
     global _users, _limit
     with _lock:
@@ -146,7 +147,7 @@ def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
     It begins at a line of the cache, which vectors then do not cross.
     """
-    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    size = math.prod(map(int, shape)) * np.dtype(dtype).itemsize
     if getattr(_scratch, "dropped", 0) != _dropped:
         _scratch.buffers, _scratch.dropped = {}, _dropped
     buffers: dict[str, np.ndarray] = _scratch.__dict__.setdefault("buffers", {})

@@ -140,6 +140,10 @@ class ConvolutionOps:
             padded[(..., *window)] += parts[(slice(None), slice(None), *tap)]
         x[...] = padded[(..., *geometry.inside(x.shape[2:]))]
 
+    def product(self, a: Any, b: Any, out: Any) -> None:
+        """Write the matrix product of a (M, K) and b (K, N) to out (M, N)."""
+        self.xp.matmul(a, b, out=out)
+
     def add_product(self, a: Any, b: Any, out: Any) -> None:
         """Add the matrix product of a (M, K) and b (K, N) to out (M, N)."""
         out += a @ b

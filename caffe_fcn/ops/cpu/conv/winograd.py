@@ -176,7 +176,7 @@ def _by_outputs(call: _Call, panels: int) -> None:
                           call.tiles, 0, call.total, data, call.lines())
 
     threads.parallel(transform, -(-call.channels // kernels.DEPTH))
-    each = max(1, min(kernels.CHUNK, call.parts // (2 * threads.count())))
+    each = max(1, min(kernels.CHUNK, call.parts // (2 * threads.count())))  # two shares per thread at least
     shares = -(-call.parts // each)
 
     def task(number: int) -> None:
