@@ -14,7 +14,8 @@ from caffe_fcn.ops.cpu.conv import blocked, depthwise, full, large, pointwise, w
 from caffe_fcn.ops.reference import ReferenceOps
 
 ALGORITHMS = (blocked, depthwise, full, large, pointwise, winograd)
-KERNELS = {"_pooling_kernels": ("max_pool", "max_pool_backward", "ave_pool", "ave_pool_backward", "max_pool_mask"),
+KERNELS = {"_pooling_kernels": ("max_pool", "max_pool_same", "max_pool_backward", "ave_pool", "ave_pool_backward",
+                             "max_pool_mask"),
            "_elementwise_kernels": ("relu", "relu_in_place", "relu_backward", "relu_backward_in_place"),
            "product_kernels": ("multiply",)}
 PLAIN = ("convolution", "convolution_backward_data", "convolution_backward_weight", "im2col", "col2im", "add_product",

@@ -126,3 +126,18 @@ def test_stochastic_windows_cut_at_the_border_never_draw_outside():
     FAST.stochastic_pool(x, np.random.default_rng(0).random(out.shape, np.float32), out, mask, window)
     assert (out == 1).all()
     assert ((mask >= 0) & (mask < 25)).all()
+
+
+def test_stride_one_and_the_same_size_gives_the_values_of_other_strides():
+    from caffe_fcn.ops.cpu import _pooling_kernels as kernels
+
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        kernel = tuple(int(size) for size in random.integers(1, 6, 2))
+        pad = tuple(int(random.integers(0, size)) for size in kernel)
+        x = random.integers(-3, 4, (4, *random.integers(1, 14, 2))).astype(np.float32)
+        x[random.random(x.shape) < 0.05] = np.nan
+        general, same = np.full_like(x, 7), np.full_like(x, 7)
+        kernels.max_pool(0, 4, x, general, kernel, (1, 1), pad)
+        kernels.max_pool_same(0, 4, x, same, kernel, pad)
+        np.testing.assert_array_equal(same, general, err_msg=f"{seed=}")

@@ -45,6 +45,41 @@ def max_pool(first, last, x, out, kernel, stride, pad):
                     _larger(target[low:high], line, offset + low * stride[1], stride[1])
 
 
+@njit(cache=True, nogil=True)
+def max_pool_same(first, last, x, out, kernel, pad):
+    """max_pool with stride 1 and outputs of the input's size: whole planes at a time, as if rows were joined.
+
+    Windows that reach over the end of a row are made once more, by themselves.
+    """
+    height, width = x.shape[1:]
+    size = height * width
+    least = x.dtype.type(LOWEST)
+    tall = np.empty(size, x.dtype)  # the largest of each column of a window
+    for plane in range(first, last):
+        source, target = x[plane].reshape(-1), out[plane].reshape(-1)
+        tall[:] = least
+        for tap in range(kernel[0]):
+            offset = (tap - pad[0]) * width
+            low, high = min(max(0, -offset), size), max(min(size, size - offset), 0)
+            if high > low:
+                _larger(tall[low:high], source, offset + low, 1)
+        target[:] = least
+        for tap in range(kernel[1]):
+            offset = tap - pad[1]
+            low, high = min(max(0, -offset), size), max(min(size, size - offset), 0)
+            if high > low:
+                _larger(target[low:high], tall, offset + low, 1)
+        for w in range(width):
+            left, right = w - pad[1], w - pad[1] + kernel[1]
+            if left >= 0 and right <= width:
+                continue
+            for h in range(height):
+                best = least
+                for at in range(h * width + max(left, 0), h * width + min(right, width)):
+                    best = tall[at] if tall[at] > best else best
+                target[h * width + w] = best
+
+
 @njit(nogil=True, inline="always")
 def _largest(image, top, bottom, left, right):
     """The flat index of the first largest value of a window, -1 for none."""
