@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from caffe_fcn.cli.progress import track
 from caffe_fcn.errors import CaffeFcnError, FormatError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from caffe_fcn.datasets.findings import Finding
     from caffe_fcn.datasets.survey import Survey
 
-T = TypeVar("T")
 Labels = Callable[[], "np.ndarray"]
 MANY_SIZES = 5  # sizes of photos that are shown
 
@@ -96,14 +96,6 @@ def _share(text: str) -> float:
     return value
 
 
-def _track(items: Sequence[T]) -> Iterable[T]:
-    """The items, with a progress bar on a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(items, "pictures", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-
-
 # check
 
 
@@ -114,7 +106,7 @@ def _check(options: argparse.Namespace) -> int:
     from caffe_fcn.datasets.survey import Layout, survey
 
     found = survey(Layout(options.folder, options.images, options.labels, options.lists), options.split, options.ignore,
-                   _track)
+                   track)
     listed = options.folder / "classes.txt"
     names = read_text(listed).split("\n") if listed.is_file() else []
     names = [name.strip() for name in names if name.strip()]
@@ -172,7 +164,7 @@ def _convert(options: argparse.Namespace) -> int:
     writer = VOCWriter(options.out, names, colours, options.link)
     writer.check_classes()
     done, problems = [], []
-    for photo, labels in _track(pairs):
+    for photo, labels in track(pairs):
         try:
             done.append(writer.put(photo, labels()))
         except (CaffeFcnError, OSError) as error:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from caffe_fcn.data.lists import read_text
-from caffe_fcn.errors import FileAccessError, FormatError
+from caffe_fcn.errors import FormatError
 from caffe_fcn.formats.atomic import atomic_path, atomic_write
+from caffe_fcn.formats.files import make_folder
 
 from .folder import PHOTOS
 from .segmentation import IGNORED
@@ -47,11 +48,7 @@ class VOCWriter:
         self._written: dict[str, Path] = {}
         self.other_formats = 0  # photos that are not .jpg files
         for part in (self.photos, self.labels, self.lists):
-            try:
-                part.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise FileAccessError(f"cannot make the folder '{part}': {error.strerror}", part,
-                                      error.errno) from error
+            make_folder(part)
 
     def put(self, photo: Path, ids: np.ndarray) -> str:
         """Write a photo and its class ids (height, width) uint8; returns the name. FormatError if it is taken."""

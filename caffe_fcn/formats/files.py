@@ -29,6 +29,15 @@ def existing_file(path: str | os.PathLike[str]) -> str:
     return name
 
 
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it, where they are not there yet. Raises FileAccessError."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise FileAccessError(f"cannot make the folder '{os.fspath(path)}': {error.strerror or error}", path,
+                              error.errno) from error
+
+
 def check_apart(
     outputs: Iterable[str | os.PathLike[str]], inputs: Iterable[str | os.PathLike[str]] = ()
 ) -> None:
