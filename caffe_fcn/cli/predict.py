@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if isinstance(result, Prediction):
                 done += 1
                 if talk:
-                    print(f"{job.photo}\n{result.text}")
+                    print(str(job.photo).encode(errors="backslashreplace").decode(), result.text, sep="\n")
             else:
                 failed.append((job.photo, " ".join(str(result).split()) or type(result).__name__))
     except KeyboardInterrupt:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -56,6 +58,14 @@ def test_one_photo(capsys, photos, tmp_path):
     assert json.loads((tmp_path / "out/a.json").read_text())["inputs"] == {"data": [1, 3, 36, 48]}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+def test_a_name_that_is_no_text(capsys, photos, tmp_path):
+    name = os.fsdecode(b"\xff.jpg")
+    (photos / "a.jpg").rename(photos / name)
+    assert run(capsys, photos / name, *MODEL, "--out", tmp_path / "out")[0] == 0
+    assert json.loads((tmp_path / f"out/{name[0]}.json").read_text())["image"] == str(photos / name)
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     (["none.jpg", *MODEL], "there is no file 'none.jpg'"),
     (["{photos}", "--model", "camvid-fcn8s-smal"], "did you mean 'camvid-fcn8s-small'?"),
@@ -72,7 +82,7 @@ def test_what_stops_everything(capsys, photos, tmp_path, monkeypatch, arguments,
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["--scale", "0"], "need scale > 0"), (["--top", "0"], "at least 1"), (["--also", "depth"], "wanted BLOB=PATH")])
+    (["--scale", "0"], "need a scale above 0"), (["--top", "0"], "at least 1"), (["--also", "depth"], "wanted BLOB=PATH")])
 def test_options_that_are_refused(capsys, photos, tmp_path, arguments, message):
     with pytest.raises(SystemExit) as raised:
         run(capsys, photos, *MODEL, "--out", tmp_path / "out", *arguments)

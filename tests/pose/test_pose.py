@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -132,3 +134,12 @@ def test_drawing():
 def test_drawing_needs_a_colour_for_each_joint():
     with pytest.raises(ValueError, match=r"the shape \(14, 3\) and 13 colours"):
         draw_skeleton(Image.new("RGB", (4, 4)), POSE, [], COLOURS[:13])
+
+
+def test_the_example_of_the_documents(root):
+    text = (root / "docs/predict.md").read_text(encoding="utf-8")
+    names: dict = {}
+    exec(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[1], names)
+    assert np.allclose(names["found"], names["joints"], atol=0.5)
+    assert [len(modes) for modes in names["modes"]] == [1] * 14
+    assert names["picture"].size == (320, 400)

@@ -59,4 +59,4 @@ def _write(done: Prediction, job: Job, out: Path) -> None:
             picture.save(target, "PNG")
     text = json.dumps({"image": str(job.photo), **done.facts}, indent=1, ensure_ascii=False)
     with atomic_write(files[-1]) as target:
-        target.write(text.encode() + b"\n")
+        target.write(text.encode(errors="backslashreplace") + b"\n")  # names of files may hold any bytes

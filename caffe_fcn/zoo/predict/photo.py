@@ -23,7 +23,7 @@ def read_photo(path: str | os.PathLike[str]) -> np.ndarray:
     MissingFileError, FileAccessError; FormatError for what is no picture, damaged or cut off, or holds floating point
     values; BlobMemoryError for more pixels than there is memory.
     """
-    image = open_picture(path)
+    image = _opened(path)
     check_room(BYTES * image.width * image.height, f"a photo of {image.width} x {image.height}")
     if image.mode == "F":
         raise FormatError(f"image '{os.fspath(path)}' holds floating point values; convert it to 8 bits a channel")
@@ -48,6 +48,18 @@ def read_quantity(path: str | os.PathLike[str], low: float) -> np.ndarray:
         raise FormatError(f"depth '{os.fspath(path)}' has {missing} pixels without a depth (less than {low:g}): fill "
                           "the holes")
     return values
+
+
+def _opened(path: str | os.PathLike[str]) -> Any:
+    from PIL.Image import DecompressionBombError
+
+    try:
+        return open_picture(path)
+    except FormatError as error:
+        if isinstance(error.__cause__, DecompressionBombError):
+            raise FormatError(f"image '{os.fspath(path)}' has more pixels than are read: {error.__cause__}; make it "
+                              "smaller first") from None
+        raise
 
 
 def _upright(image: Any) -> Any:

@@ -25,6 +25,7 @@ from .view import Options, Prediction, View
 
 TEST = 1  # the phase
 CHUNK = 1 << 20
+LARGEST_SCALE = 100
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Predictor:
 
     Raises NetError, PrototxtError, NotSupportedError for a net or card that do not fit each other; MissingFileError,
     which tells how to get them, if the weights are not here; WeightsError if they are not this net's; ValueError for a
-    scale that is not positive, or for a net that has a size of its own.
+    scale that is not positive or very large, or for a net that has a size of its own.
     """
 
     def __init__(self, model: str | Card, weights: str | os.PathLike[str] | None = None,
@@ -72,8 +73,8 @@ class Predictor:
             check_input(card, entry)
         if card.input.channels == "D":
             raise NotSupportedError(f"{card.folder}: the first input must be a picture of three channels")
-        if not (np.isfinite(self.scale) and self.scale > 0):
-            raise ValueError(f"need scale > 0, got {self.scale}")
+        if not 0 < self.scale <= LARGEST_SCALE:
+            raise ValueError(f"need a scale above 0, at most {LARGEST_SCALE}, got {self.scale}")
         if self.scale != 1 and card.input.resize != "none":
             raise ValueError(f"scale: '{card.name}' resizes all photos to a size of its own")
 

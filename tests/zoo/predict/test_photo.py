@@ -97,6 +97,13 @@ def test_more_pixels_than_memory(picture, tmp_path, monkeypatch):
         read_photo(tmp_path / "a.png")
 
 
+def test_more_pixels_than_pillow_reads(picture, tmp_path, monkeypatch):
+    picture.save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5)
+    with pytest.raises(FormatError, match=r"a\.png' has more pixels than are read: Image size \(12 pixels\)"):
+        read_photo(tmp_path / "a.png")
+
+
 def test_quantities(tmp_path):
     Image.fromarray(np.array([[1, 60000], [0, 0]], np.uint16)).save(tmp_path / "a.png")
     assert read_quantity(tmp_path / "a.png", 0)[:, :, 0].tolist() == [[1, 60000], [0, 0]]

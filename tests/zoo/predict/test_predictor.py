@@ -203,7 +203,8 @@ def test_blobs_that_the_net_has_not(model, old, new, message):
 
 
 @pytest.mark.parametrize(("name", "scale", "message"), [
-    ("camvid-fcn8s-small", 0, "need scale > 0, got 0"), ("camvid-fcn8s-small", float("nan"), "got nan"),
+    ("camvid-fcn8s-small", 0, "scale above 0, at most 100, got 0"), ("camvid-fcn8s-small", float("nan"), "got nan"),
+    ("camvid-fcn8s-small", 1e308, "got 1e"),
     ("caffenet", 0.5, "'caffenet' resizes all photos")])
 def test_scales(name, scale, message):
     with pytest.raises(ValueError, match=message):
@@ -245,3 +246,12 @@ def test_recorded_edges(shared):
 def test_nets_with_a_second_output_for_labels():
     assert segmentation.suffixes(find("siftflow-fcn8s")) == [
         ".png", "_overlay.png", "_score_geo.png", "_score_geo_overlay.png"]
+
+
+def test_the_example_of_the_documents(root, tmp_path, monkeypatch, capsys):
+    (tmp_path / "examples").symlink_to(root / "examples")
+    monkeypatch.chdir(tmp_path)
+    text = (root / "docs/predict.md").read_text(encoding="utf-8")
+    exec(text.split("```python\n")[1].split("```")[0], {})
+    assert Image.open("overlay.png").size == (480, 360)
+    assert capsys.readouterr().out.startswith("sky 0.1")
