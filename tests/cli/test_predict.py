@@ -82,7 +82,8 @@ def test_what_stops_everything(capsys, photos, tmp_path, monkeypatch, arguments,
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["--scale", "0"], "need a scale above 0"), (["--top", "0"], "at least 1"), (["--also", "depth"], "wanted BLOB=PATH")])
+    (["--scale", "0"], "need a scale above 0"), (["--top", "0"], "at least 1"),
+    (["--also", "depth"], "wanted BLOB=PATH")])
 def test_options_that_are_refused(capsys, photos, tmp_path, arguments, message):
     with pytest.raises(SystemExit) as raised:
         run(capsys, photos, *MODEL, "--out", tmp_path / "out", *arguments)
