@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .mode import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
     from .net import Net
     from .ops.cpu.threads import set_num_threads
+    from .precision import matmul_precision, set_matmul_precision
     from .pycaffe.classifier import Classifier
     from .pycaffe.detector import Detector
     from .pycaffe.log import init_log, log
@@ -51,6 +52,7 @@ _HOMES = {
     "mode": ("set_device", "set_mode_cpu", "set_mode_gpu", "set_random_seed"),
     "net": ("Net",),
     "ops.cpu.threads": ("set_num_threads",),
+    "precision": ("matmul_precision", "set_matmul_precision"),
     "pycaffe.classifier": ("Classifier",),
     "pycaffe.detector": ("Detector",),
     "pycaffe.log": ("init_log", "log"),
@@ -87,9 +89,11 @@ __all__ = [
     "init_log",
     "layer_type_list",
     "log",
+    "matmul_precision",
     "prefetch",
     "register",
     "set_device",
+    "set_matmul_precision",
     "set_mode_cpu",
     "set_mode_gpu",
     "set_multiprocess",

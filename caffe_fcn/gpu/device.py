@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import mode, stats
+from .. import mode, precision, stats
 from ..memory import size_text
 
 CHUNK = 1 << 22  # bytes of a pinned buffer
@@ -26,6 +26,7 @@ class CupyDevice:
         self.cupy = cupy
         self.index = index
         self.make_current()
+        precision.apply(cupy)
 
     def make_current(self) -> None:
         """Let this thread compute on this GPU; CUDA keeps that apart for each thread."""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from kernel_ops import KernelOps
-from standin import make
+from standin import dnn, make
 from standin.cuda import pool
 
 from caffe_fcn import mode, ops
@@ -21,6 +21,7 @@ def cupy(monkeypatch):
     modules = make()
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, "cudnn", None)
     ops.gpu_ops.cache_clear()
     mode.forget_devices()
     yield modules["cupy"]
@@ -28,6 +29,14 @@ def cupy(monkeypatch):
     mode.forget_devices()
     ops.gpu_ops.cache_clear()
     pool.set_limit(0)
+
+
+@pytest.fixture
+def cudnn(cupy, monkeypatch):
+    """The stand-in as the module `cudnn`, too."""
+    module = dnn.make()
+    monkeypatch.setitem(sys.modules, "cudnn", module)
+    return module
 
 
 @pytest.fixture

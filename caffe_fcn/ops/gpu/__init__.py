@@ -7,7 +7,7 @@ from typing import Any
 from ..reference import ReferenceOps
 from .channels import GpuChannels
 from .checking import GpuChecking
-from .columns import GpuColumns
+from .convolution import GpuConvolution
 from .elementwise import GpuElementwise
 from .lrn import GpuLrn
 from .pooling import GpuPooling
@@ -17,7 +17,7 @@ from .unpooling import GpuUnpooling
 from .update import GpuUpdate
 
 
-class GpuOps(GpuRandom, GpuChecking, GpuColumns, GpuPooling, GpuUnpooling, GpuLrn, GpuSoftmax, GpuElementwise,
+class GpuOps(GpuRandom, GpuChecking, GpuConvolution, GpuPooling, GpuUnpooling, GpuLrn, GpuSoftmax, GpuElementwise,
              GpuChannels, GpuUpdate, ReferenceOps):
     """All operations on CuPy arrays. `xp` is cupy, imported when it is first asked for."""
 

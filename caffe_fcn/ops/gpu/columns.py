@@ -24,7 +24,8 @@ def _fits(geometry: Geometry, *arrays: Any) -> bool:
     return len(geometry.kernel) <= 3 and covers(*arrays)
 
 
-def _is_depthwise(x: Any, geometry: Geometry) -> bool:
+def is_depthwise(x: Any, geometry: Geometry) -> bool:
+    """Does each channel of x have outputs of its own?"""
     return bool(geometry.group == x.shape[1] > 1)
 
 
@@ -40,21 +41,21 @@ class GpuColumns(ReferenceOps):
         if not _fits(geometry, x, weight, out):
             super().convolution(x, weight, bias, out, geometry)
             return
-        if _is_depthwise(x, geometry):
+        if is_depthwise(x, geometry):
             launch("columns", "depthwise", out.size, x.dtype, x, weight, NULL if bias is None else bias, out,
                    x.shape[1], out.shape[1] // x.shape[1], *_axes(x.shape[2:], out.shape[2:], geometry))
             return
         self._multiply(x, weight, out, geometry)
         if bias is not None:
-            _add_bias(out, bias, False)
+            add_bias(out, bias, False)
 
     def convolution_relu(self, x: Any, weight: Any, bias: Any | None, out: Any, geometry: Geometry) -> None:
         """Write the convolution to out, 0 where that is negative."""
-        if bias is None or not _fits(geometry, x, weight, out) or _is_depthwise(x, geometry):
+        if bias is None or not _fits(geometry, x, weight, out) or is_depthwise(x, geometry):
             super().convolution_relu(x, weight, bias, out, geometry)
             return
         self._multiply(x, weight, out, geometry)
-        _add_bias(out, bias, True)
+        add_bias(out, bias, True)
 
     def _multiply(self, x: Any, weight: Any, out: Any, geometry: Geometry) -> None:
         """Write the convolution of x with weight to out."""
@@ -72,7 +73,7 @@ class GpuColumns(ReferenceOps):
             super().convolution_backward_data(grad_out, weight, grad_x, geometry)
             return
         axes = _axes(grad_x.shape[2:], grad_out.shape[2:], geometry)
-        if _is_depthwise(grad_x, geometry):
+        if is_depthwise(grad_x, geometry):
             channels = grad_x.shape[1]
             launch("columns", "depthwise_backward_data", grad_x.size, grad_x.dtype, grad_out, weight, grad_x,
                    channels, grad_out.shape[1] // channels, *axes)
@@ -96,7 +97,7 @@ class GpuColumns(ReferenceOps):
         if not _fits(geometry, x, grad_out, grad_weight):
             super().convolution_backward_weight(x, grad_out, grad_weight, geometry)
             return
-        if _is_depthwise(x, geometry):
+        if is_depthwise(x, geometry):
             self._depthwise_weight(x, grad_out, grad_weight, geometry)
             return
         totals = grad_weight.reshape(geometry.group, grad_weight.shape[0] // geometry.group, -1)
@@ -147,7 +148,8 @@ class GpuColumns(ReferenceOps):
                 yield n, part, columns
 
 
-def _add_bias(out: Any, bias: Any, rectify: bool) -> None:
+def add_bias(out: Any, bias: Any, rectify: bool) -> None:
+    """Add a bias (O,) to out (N, O, *out), then write 0 where that is negative, if asked to."""
     launch("elementwise", "add_bias", out.size, out.dtype, out, bias, out.shape[1], math.prod(out.shape[2:]),
            int(rectify))
 

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import numpy as np
 
-from . import cuda, functions, raw
+from . import cuda, functions, products, raw
 from .array import asnumpy, counts, ndarray
 
 __all__ = ["asnumpy", "counts", "make", "ndarray"]
@@ -32,4 +32,6 @@ def make() -> dict[str, ModuleType]:
     cupy.get_default_memory_pool = lambda: cuda.pool  # type: ignore
     cupy.get_default_pinned_memory_pool = lambda: cuda.pinned_pool  # type: ignore
     cupy.RawModule = raw.RawModule  # type: ignore
-    return {"cupy": cupy, "cupy.cuda": on_card}
+    core = ModuleType("cupy._core")
+    core._routines_linalg = products.Products()  # type: ignore
+    return {"cupy": cupy, "cupy.cuda": on_card, "cupy._core": core}
