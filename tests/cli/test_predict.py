@@ -40,7 +40,7 @@ def run(capsys, *arguments):
 def test_a_folder_with_a_damaged_photo(capsys, photos, tmp_path):
     status, out, err = run(capsys, photos, *MODEL, "--out", tmp_path / "out")
     assert status == 1 and out == ""
-    first, last = err.splitlines()
+    first, last = err.splitlines()[-2:]  # before them there may be a line on the compilation of kernels
     assert first.startswith(f"not predicted: {photos / 'cut.jpg'}: image '{photos / 'cut.jpg'}': the image is damaged")
     assert last.startswith("3 photos in ") and last.endswith("; 1 could not be predicted, named above")
     written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
@@ -54,7 +54,7 @@ def test_one_photo(capsys, photos, tmp_path):
     status, out, err = run(capsys, photos / "a.jpg", *MODEL, "--out", tmp_path / "out", "--scale", "0.75")
     assert status == 0
     assert out.splitlines()[0] == str(photos / "a.jpg") and "%" in out.splitlines()[1]
-    assert err.startswith("1 photo in ")
+    assert err.splitlines()[-1].startswith("1 photo in ")
     assert json.loads((tmp_path / "out/a.json").read_text())["inputs"] == {"data": [1, 3, 36, 48]}
 
 
@@ -99,7 +99,7 @@ def test_an_interrupt(capsys, photos, tmp_path, monkeypatch):
 
     monkeypatch.setattr(predict, "predict_all", interrupted)
     status, _, err = run(capsys, photos, *MODEL, "--out", tmp_path / "out")
-    assert status == 130 and err == "interrupted: 1 of 4 photos are done, with whole files\n"
+    assert status == 130 and err.endswith("interrupted: 1 of 4 photos are done, with whole files\n")
 
 
 def test_a_folder_of_one_s_own(capsys, photos, tmp_path, root):
