@@ -28,8 +28,8 @@ EXTRAS = {
     "plot": ["matplotlib>=3.7"],
     "convert": ["onnx>=1.15", "onnxruntime>=1.17", "safetensors>=0.4"],
     "bench": ["torch>=2.1", "opencv-python-headless>=4.5,<5"],  # what tests of layers of forks compare with, too
-    "gpu": ["cupy-cuda12x[ctk]>=14", "nvidia-cudnn-cu12>=9", "nvidia-cudnn-frontend>=1.5"],
-    "gpu-cuda13": ["cupy-cuda13x[ctk]>=14", "nvidia-cudnn-cu13>=9", "nvidia-cudnn-frontend>=1.5"],
+    "gpu": ["cupy-cuda12x[ctk]>=14", "nvidia-cudnn-cu12>=9", "nvidia-cudnn-frontend>=1.9"],
+    "gpu-cuda13": ["cupy-cuda13x[ctk]>=14", "nvidia-cudnn-cu13>=9", "nvidia-cudnn-frontend>=1.9"],
 }
 EXTRAS["test"] = [
     "pytest>=8",

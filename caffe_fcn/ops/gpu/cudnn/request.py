@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -36,7 +37,8 @@ class Request(NamedTuple):
         return self._replace(x=self.x[1:2], out=())
 
 
-def describe(wanted: str, x: Sequence[int], weight: Sequence[int], out: Sequence[int], geometry: Geometry,
+@functools.lru_cache(maxsize=4096)  # as often as layers run
+def describe(wanted: str, x: tuple[int, ...], weight: tuple[int, ...], out: tuple[int, ...], geometry: Geometry,
              precision: str, after: str = "") -> Request | None:
     """The request for a pass, given the shapes; None if cuDNN has no words for it.
 
@@ -47,7 +49,7 @@ def describe(wanted: str, x: Sequence[int], weight: Sequence[int], out: Sequence
     if not 0 < axes <= MOST_AXES or 0 in (*x, *weight, *out) or min(geometry.dilation) < 1:
         return None
     rooms = [n + 2 * p - e for n, p, e in zip(x[2:], geometry.pad, geometry.extent, strict=True)]
-    if min(rooms) < 0 or geometry.out_sizes(x[2:]) != tuple(out[2:]):
+    if min(rooms) < 0 or geometry.out_sizes(x[2:]) != out[2:]:
         return None
     one = (1,) if axes == 1 else ()  # cuDNN has two spatial axes at least
     still = (0,) if axes == 1 else ()
