@@ -49,12 +49,11 @@ def _assign(rows: np.ndarray, columns: np.ndarray, costs: np.ndarray, n: int, m:
     matching; all other rows have a partner in every one, among the other columns.
     """
     from scipy.sparse import csr_matrix
-    from scipy.sparse.csgraph import breadth_first_order, maximum_bipartite_matching
+    from scipy.sparse.csgraph import breadth_first_order
 
     if not rows.size:
         return rows, columns
-    graph = csr_matrix((np.ones(len(rows)), (rows, columns)), (n, m))
-    partner = maximum_bipartite_matching(graph, perm_type="column")  # (n,): column of each row, or -1
+    partner = _partners(rows, columns, n, m)
     alone, paired = np.flatnonzero(partner < 0), np.flatnonzero(partner >= 0)
     start = n + m  # a node before all rows without partner; columns are the nodes from n on
     tails = np.concatenate([np.full(len(alone), start), rows, n + partner[paired]])
@@ -66,6 +65,25 @@ def _assign(rows: np.ndarray, columns: np.ndarray, costs: np.ndarray, n: int, m:
     parts = [_cheapest(rows[part], columns[part], costs[part]) for part in (crowded, roomy) if part.any()]
     first, second = zip(*parts, strict=True)
     return np.concatenate(first), np.concatenate(second)
+
+
+def _partners(rows: np.ndarray, columns: np.ndarray, n: int, m: int) -> np.ndarray:
+    """Some largest matching: (n,) the column of each row, or -1.
+
+    By Dinic's maximum flow from a source through rows and columns to a sink, each of which takes 1. SciPy's
+    maximum_bipartite_matching does not come to an end on some edge maps.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_flow
+
+    source, sink = n + m, n + m + 1
+    tails = np.concatenate([np.full(n, source), rows, n + np.arange(m)])
+    heads = np.concatenate([np.arange(n), n + columns, np.full(m, sink)])
+    pipes = csr_array((np.ones(len(tails), np.int32), (tails, heads)), (n + m + 2, n + m + 2))
+    flow = maximum_flow(pipes, source, sink, method="dinic").flow[:n, n:n + m].tocoo()
+    partner = np.full(n, -1)
+    partner[flow.row[flow.data > 0]] = flow.col[flow.data > 0]
+    return partner
 
 
 def _cheapest(rows: np.ndarray, columns: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

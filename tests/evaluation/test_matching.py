@@ -52,6 +52,15 @@ def test_the_tolerance_is_included(tolerance, found):
     assert match(pixels((1, 1)), pixels((4, 5)), tolerance)[0].sum() == found
 
 
+def test_thousands_of_pixels_that_compete():
+    """Parallel lines, shifted, with gaps: every pixel has several partners to choose from."""
+    rows, columns = np.indices((150, 200))
+    truth = (rows + columns // 3) % 7 == 0
+    predicted = np.roll(truth, 2, axis=0) & ((rows * 31 + columns * 17) % 41 > 0)
+    ours, theirs = match(predicted, truth, 4.5)
+    assert ours.sum() == theirs.sum() == predicted.sum() < truth.sum()
+
+
 def test_nothing_to_match():
     for predicted, truth in ((pixels(), pixels()), (pixels((0, 0)), pixels()), (pixels(), pixels((8, 11)))):
         ours, theirs = match(predicted, truth, 3)
