@@ -15,7 +15,7 @@ from caffe_fcn.ops.reference import ReferenceOps
 
 ALGORITHMS = (blocked, depthwise, full, large, pointwise, winograd)
 KERNELS = {"_pooling_kernels": ("max_pool", "max_pool_same", "max_pool_backward", "ave_pool", "ave_pool_backward",
-                             "max_pool_mask"),
+                             "max_pool_backward_pairs", "max_pool_mask"),
            "_elementwise_kernels": ("relu", "relu_in_place", "relu_backward", "relu_backward_in_place"),
            "product_kernels": ("multiply",)}
 PLAIN = ("convolution", "convolution_backward_data", "convolution_backward_weight", "im2col", "col2im", "add_product",
@@ -100,7 +100,8 @@ def test_a_backward_pass(net, taken):
         "blocked.backward_weight": 1, "large.backward_weight": 1, "large.backward_data": 1,
         "winograd.backward_weight": 2, "winograd.backward_data": 2, "pointwise.backward_weight": 2,
         "pointwise.backward_data": 2,
-        "depthwise.forward": 1, "relu_backward_in_place": 6, "max_pool_backward": 1, "ave_pool_backward": 1}
+        "depthwise.forward": 1, "relu_backward_in_place": 6, "max_pool_backward_pairs": 1,
+        "ave_pool_backward": 1}
 
 
 def test_a_weight_that_mixes_classes_is_not_run_by_class(net, taken):

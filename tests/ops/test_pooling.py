@@ -141,3 +141,19 @@ def test_stride_one_and_the_same_size_gives_the_values_of_other_strides():
         kernels.max_pool(0, 4, x, general, kernel, (1, 1), pad)
         kernels.max_pool_same(0, 4, x, same, kernel, pad)
         np.testing.assert_array_equal(same, general, err_msg=f"{seed=}")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (6, 3), (5, 8), (4, 4), (39, 70)])
+def test_gradients_of_pairs_have_the_bits_of_the_general_kernel(size):
+    from caffe_fcn.ops.cpu import _pooling_kernels as kernels
+
+    random = np.random.default_rng(7)
+    x = random.integers(-3, 4, (30, *size)).astype(np.float32)
+    for value, share in ((np.nan, 0.2), (-np.inf, 0.3), (LOWEST, 0.3)):
+        x[random.random(x.shape) < share] = value
+    grad = random.integers(-2, 3, (30, -(-size[0] // 2), -(-size[1] // 2))).astype(np.float32)
+    grad[grad == 0] = -0.0
+    general, pairs = np.full_like(x, 7), np.full_like(x, 7)
+    kernels.max_pool_backward(0, 30, x, grad, general, (2, 2), (2, 2), (0, 0))
+    kernels.max_pool_backward_pairs(0, 30, x, grad, pairs)
+    assert pairs.tobytes() == general.tobytes()

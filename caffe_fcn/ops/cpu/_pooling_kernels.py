@@ -125,6 +125,49 @@ def max_pool_backward(first, last, x, grad_out, grad_x, kernel, stride, pad):
                     target[index] += grad_out[plane, oh, ow]
 
 
+@njit(nogil=True)
+def _pairs_backward(above, below, grad, grad_above, grad_below):
+    """For 2 x 2 windows side by side in the rows above and below: each gradient to the first largest value, else 0.
+
+    A window without any value above the least one gives its gradient to none.
+    """
+    zero, least = grad.dtype.type(0), above.dtype.type(LOWEST)
+    kind = grad.dtype.type
+    first, second, third, fourth = kind(1), kind(2), kind(3), kind(4)
+    for n in range(len(grad)):  # selections of numbers only, which become vector code
+        a, b, c, d = above[2 * n], above[2 * n + 1], below[2 * n], below[2 * n + 1]
+        winner, best = first if a > least else zero, a if a > least else least
+        winner, best = second if b > best else winner, b if b > best else best
+        winner, best = third if c > best else winner, c if c > best else best
+        winner = fourth if d > best else winner
+        value = zero + grad[n]
+        grad_above[2 * n] = value if winner == first else zero
+        grad_above[2 * n + 1] = value if winner == second else zero
+        grad_below[2 * n] = value if winner == third else zero
+        grad_below[2 * n + 1] = value if winner == fourth else zero
+
+
+@njit(cache=True, nogil=True)
+def max_pool_backward_pairs(first, last, x, grad_out, grad_x):
+    """max_pool_backward for 2 x 2 windows side by side that cover all of x, in one pass of vector code."""
+    height, width = x.shape[1:]
+    for plane in range(first, last):
+        image, target = x[plane], grad_x[plane]
+        for oh in range(height // 2):
+            above, below = image[2 * oh], image[2 * oh + 1]
+            _pairs_backward(above, below, grad_out[plane, oh, :width // 2], target[2 * oh], target[2 * oh + 1])
+        for h in range(height // 2 * 2, height):
+            target[h] = 0
+        if width % 2:
+            target[:, width - 1] = 0
+        for oh in range(grad_out.shape[1]):  # windows that are cut off: the last row and the last column of them
+            whole = width // 2 if 2 * oh + 2 <= height else 0
+            for ow in range(whole, grad_out.shape[2]):
+                index = _largest(image, 2 * oh, min(2 * oh + 2, height), 2 * ow, min(2 * ow + 2, width))
+                if index >= 0:
+                    target[index // width, index % width] += grad_out[plane, oh, ow]
+
+
 @njit(cache=True, nogil=True)
 def scatter(first, last, mask, grad_out, grad_x):
     """grad_x = 0, then each gradient added where its mask says."""
