@@ -19,7 +19,7 @@ from ..net import Net
 from ..ops.reference.update import Rule, Step
 from .build import build_test_nets, build_train_net
 from .diverged import check_parameters, diverged
-from .gradient import clip, pieces
+from .gradient import clip
 from .lr_policy import LearningRate
 from .options import SolverOptions
 from .param import SolverParameter
@@ -269,12 +269,10 @@ class Solver:
         untouched = all(memory.head is Head.NONE for memory in (blob.memories[1], *(h.memories[0] for h in history)))
         if rate == 0 and untouched and self.still_at_rate_0:
             return  # a frozen parameter costs neither time nor memory
-        data, grad = blob.array.reshape(-1), blob.grad.reshape(-1)
-        kept = [h.array.reshape(-1) for h in history]
         param, rule = self.param_message, self._current_rule(rate)
         step = Step(1 / param.iter_size, decay, param.regularization_type)
-        for piece in pieces(self.xp, blob.count):
-            ops.current().update(step, rule, data[piece], grad[piece], [h[piece] for h in kept])
+        ops.current().update(step, rule, blob.array.reshape(-1), blob.grad.reshape(-1),
+                             [h.array.reshape(-1) for h in history])
 
     # weights and state
 

@@ -1,11 +1,10 @@
-"""What happens to gradients before their update: clipping, and cutting into pieces."""
+"""What happens to gradients before their update: clipping."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,15 +12,6 @@ from ..blob import Blob
 from ..memory import Head
 
 logger = logging.getLogger("caffe_fcn")
-
-PIECE = 1 << 15  # elements; a piece of values, gradient and history stays in the cache of a core
-
-
-def pieces(xp: Any, count: int) -> Iterator[slice]:
-    """Cut a flat array of `count` elements for element-wise work: small pieces on the CPU, one on a GPU."""
-    size = PIECE if xp is np else max(count, 1)
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
 
 
 def clip(blobs: Sequence[Blob], limit: float) -> None:

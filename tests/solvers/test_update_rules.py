@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from caffe_fcn.memory import Head
-from caffe_fcn.solvers import gradient
+from caffe_fcn.ops.cpu import update as cpu_update
 
 RATE, DELTA = 0.1, 1e-4
 
@@ -56,7 +56,7 @@ RULES = {
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("piece", [1 << 15, 4], ids=["whole", "in pieces"])
 def test_rule(name, piece, make, monkeypatch):
-    monkeypatch.setattr(gradient, "PIECE", piece)
+    monkeypatch.setattr(cpu_update, "PIECE", piece)
     rule, fields = RULES[name]
     solver = make(f"type: '{name}' {fields}")
     blob, state, random = solver.net.params["fc"][0], {}, np.random.default_rng(3)
