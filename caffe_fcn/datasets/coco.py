@@ -69,8 +69,11 @@ def read_coco(path: str | os.PathLike[str], images: Path, categories: Mapping[st
     for entry in _entries(content, "annotations", file):
         image, category = entry.number("image_id"), entry.number("category_id")
         if image not in objects or category not in ids:
-            raise entry.error(f"has an {'image_id' if image not in objects else 'category_id'} that is not in the file")
-        is_crowd = bool(entry.values.get("iscrowd", 0))
+            unknown = "an image_id" if image not in objects else "a category_id"
+            raise entry.error(f"has {unknown} that is not in the file")
+        is_crowd = entry.values.get("iscrowd", 0)
+        if is_crowd not in (0, 1):
+            raise entry.error(f"needs 'iscrowd', 0 or 1; got {is_crowd!r}")
         if not (is_crowd and crowd == "skip"):
             area = entry.number("area", whole=False) if order == "area" else 0
             value = IGNORED if is_crowd and crowd == "ignore" else ids[category]
@@ -117,7 +120,13 @@ def read_categories(path: str | os.PathLike[str]) -> dict[str, int]:
 def _classes(entries: list[_Entry], wanted: Mapping[str, int] | None, file: str
              ) -> tuple[dict[int, int], dict[int, str]]:
     """Class ids by the ids of categories, and the names of the classes."""
-    named = {entry.number("id"): entry.text("name") for entry in entries}
+    named: dict[int, str] = {}
+    for entry in entries:
+        if entry.number("id") in named:
+            raise entry.error("has the id of another category")
+        name = named[entry.number("id")] = entry.text("name")
+        if not name.isprintable():  # a line of classes.txt
+            raise entry.error(f"has a name with line breaks or the like: {name!r}")
     if wanted is None:
         if len(named) >= IGNORED:
             raise FormatError(f"'{file}' has {len(named)} categories, but ids end at {IGNORED - 1}: give a map")
@@ -167,7 +176,7 @@ def _entries(content: Any, key: str, file: str) -> list[_Entry]:
 def _mask(segmentation: Any, height: int, width: int) -> np.ndarray:
     """The mask of polygons, or of run lengths."""
     if isinstance(segmentation, dict):
-        if list(segmentation.get("size", ())) != [height, width]:
+        if segmentation.get("size") != [height, width]:
             raise ValueError(f"the run lengths are of size {segmentation.get('size')}, the image of {[height, width]}")
         counts = segmentation.get("counts")
         if not isinstance(counts, (list, str)):

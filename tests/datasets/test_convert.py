@@ -152,7 +152,10 @@ def change(path, value):
     (change(["images", 0, "height"], "10"), r"images\[0\] needs 'height', a whole number; got '10'"),
     (change(["images", 0, "file_name"], ""), r"images\[0\] needs 'file_name', a text"),
     (change(["annotations", 1, "image_id"], 99), r"annotations\[1\] has an image_id that is not in the file"),
-    (change(["annotations", 1, "category_id"], 9), r"annotations\[1\] has an category_id that is not"),
+    (change(["annotations", 1, "category_id"], 9), r"annotations\[1\] has a category_id that is not"),
+    (change(["annotations", 2, "iscrowd"], "0"), r"annotations\[2\] needs 'iscrowd', 0 or 1; got '0'"),
+    (change(["categories", 1, "id"], 7), r"categories\[1\] has the id of another category"),
+    (change(["categories", 1, "name"], "dog\ncat"), r"categories\[1\] has a name with line breaks"),
     (change(["annotations", 0, "area"], None), r"annotations\[0\] needs 'area', a number; got None"),
 ])
 def test_damaged_coco_files_write_nothing(tmp_path, capsys, coco, spoil, message):
@@ -173,6 +176,7 @@ def test_no_json(tmp_path, capsys):
     (change(["annotations", 0, "segmentation"], None), "'segmentation' must be a list of polygons or run lengths"),
     (change(["annotations", 2, "segmentation", "counts"], [5]), "whole numbers whose sum is 10 x 12"),
     (change(["annotations", 2, "segmentation", "size"], [5, 5]), r"of size \[5, 5\], the image of \[10, 12\]"),
+    (change(["annotations", 2, "segmentation", "size"], 5), r"of size 5, the image of \[10, 12\]"),
     (change(["images", 0, "width"], 13), r"a.jpg' is 12 x 10 .width x height., its annotations say 13 x 10"),
     (change(["images", 0, "file_name"], "gone.jpg"), "there is no file '.*gone.jpg'"),
     (change(["images", 0, "file_name"], "b.jpg"), "b.png' has the same name as '.*b.jpg'"),
