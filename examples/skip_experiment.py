@@ -43,7 +43,7 @@ def prepare(name: str, folder: Path, data: Path, iterations: int | None) -> None
     """Write nets and solver of one stage. ValueError if the folder holds a stage that is different."""
     frames = len(ids(data, "val"))
     messages = {split: camvid_skips.net(name, split, str(data)) for split in (*camvid_skips.SPLITS, "deploy")}
-    messages["solver"] = camvid_skips.solver(name, str(folder), frames, iterations)
+    messages["solver"] = camvid_skips.solver(name, str(folder), str(folder / "snapshot"), frames, iterations)
     folder.mkdir(parents=True, exist_ok=True)
     for file, message in messages.items():
         path, text = folder / f"{file}.prototxt", to_text(message)

@@ -99,10 +99,11 @@ def net(name: str, split: str, voc_dir: str = VOC_DIR) -> Any:
     return message
 
 
-def solver(name: str, folder: str, frames: int = 101, iterations: int | None = None) -> Any:
+def solver(name: str, folder: str, prefix: str, frames: int = 101, iterations: int | None = None) -> Any:
     """A solver as SolverParameter.
 
-    folder      of train.prototxt and val.prototxt, as the solver is to name it; snapshots are written there too
+    folder      of train.prototxt and val.prototxt, as the solver is to name it
+    prefix      of the snapshots
     frames      of the list `val`
     iterations  if not as many as the recipe says
     """
@@ -112,9 +113,10 @@ def solver(name: str, folder: str, frames: int = 101, iterations: int | None = N
         train_net=f"{folder}/train.prototxt", test_net=[f"{folder}/val.prototxt"], test_iter=[frames],
         test_interval=min(TEST_INTERVAL, length), test_initialization=False, type="Adam", lr_policy="fixed",
         base_lr=recipe.base_lr, momentum=0.9, momentum2=0.999, weight_decay=5e-5, max_iter=length, display=50,
-        average_loss=50, snapshot=250, snapshot_prefix=f"{folder}/snapshot", random_seed=1)
+        average_loss=50, snapshot=250, snapshot_prefix=prefix, random_seed=1)
 
 
 def nets(name: str) -> Nets:
     """The prototxts in the folder of `name`, to be used from the root of the project."""
-    return {**{split: net(name, split) for split in (*SPLITS, "deploy")}, "solver": solver(name, f"models/{name}")}
+    return {**{split: net(name, split) for split in (*SPLITS, "deploy")},
+            "solver": solver(name, f"models/{name}", prefix=name)}

@@ -91,6 +91,6 @@ def test_a_skip_changes_nothing_at_first(tmp_path, slim):
 
 def test_the_control_is_trained_like_the_skips(tmp_path):
     for control, name in (("camvid-fcn32s-as-16s", "camvid-fcn16s"), ("camvid-fcn32s-as-8s", "camvid-fcn8s")):
-        assert camvid_skips.solver(control, "x") == camvid_skips.solver(name, "x")
+        assert camvid_skips.solver(control, "x", "y") == camvid_skips.solver(name, "x", "y")
         assert camvid_skips.ALL[control].skips == ()
     assert camvid_skips.net("camvid-fcn32s-as-8s", "train").layer == camvid_skips.net("camvid-fcn32s", "train").layer
