@@ -3,8 +3,6 @@
 Numba leaves it to the compiler whether a loop becomes vector code, and with many arrays in one loop it often does not.
 Here a kernel says so itself: `load` and `store` move `WIDTH` neighbouring values, ``+``, ``-`` and ``*`` work on all of
 them. Indices are flat, into C-contiguous arrays, and are not checked. Imported on first use: numba takes its time.
-
-Numba's cache on disk looks at a kernel's own file only: after a change here, touch the files that import it.
 """
 
 from __future__ import annotations
