@@ -119,5 +119,9 @@ class DivergedError(CaffeFcnError, FloatingPointError):
     """Training whose loss is no longer a finite number; the message names the iteration."""
 
 
+class ParallelError(CaffeFcnError, RuntimeError):
+    """Several processes that train together, one of which failed, is gone or does something else."""
+
+
 class ArrayError(CaffeFcnError, ValueError, RuntimeError):
     """An array that a layer cannot take (the original raises RuntimeError, Python users expect ValueError)."""

@@ -28,7 +28,7 @@ FLAGS = {
     "model": Flag("", "net file (test, time)"),
     "weights": Flag("", "trained weights to start from, several with commas between; not with --snapshot"),
     "snapshot": Flag("", "solver state to go on from, or 'auto': the newest snapshot of this solver, if any (train)"),
-    "gpu": Flag("", "GPU to use: a number, numbers with commas, or 'all'; the CPU unless given"),
+    "gpu": Flag("", "GPUs: a number, numbers with commas (train: a process each), or 'all'; the CPU unless given"),
     "phase": Flag("", "TRAIN or TEST (time: TRAIN unless given; test: TEST)"),
     "level": Flag(0, "level of the net's state"),
     "stage": Flag("", "stages of the net's state, with commas between"),

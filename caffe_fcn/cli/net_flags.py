@@ -9,25 +9,49 @@ from typing import Any
 from caffe_fcn import TEST, TRAIN, mode
 from caffe_fcn.cli.flags import UsageError
 from caffe_fcn.errors import MissingFileError
+from caffe_fcn.gpu.find import gpu_count
 from caffe_fcn.net import Net
 
 logger = logging.getLogger("caffe_fcn.cli")
 
 
-def choose_device(gpu: str) -> None:
-    """Compute where --gpu says; empty means the CPU. Without a usable GPU one warning, and the CPU."""
+def choose_devices(gpu: str) -> list[int]:
+    """Compute on the first GPU that --gpu names; empty means the CPU. Returns all numbers that it names, 'all' for as
+    many as there are. Without a usable GPU one warning, and the CPU.
+
+    Raises UsageError for what are no numbers of GPUs.
+    """
     if not gpu:
         logger.info("Use CPU.")
         mode.set_mode_cpu()
-        return
-    numbers = ["0"] if gpu == "all" else gpu.split(",")
-    if not all(number.strip().isdecimal() for number in numbers):
-        raise UsageError(f"--gpu is a number, numbers with commas between, or 'all'; got '{gpu}'")
-    if len(numbers) > 1:
-        logger.warning("--gpu names %d GPUs; one is used: %s", len(numbers), numbers[0])
-    mode.set_device(int(numbers[0]))
-    mode.set_mode_gpu()
+        return []
+    numbers = _numbers(gpu)
+    try:
+        for number in reversed(numbers):
+            mode.set_device(number)
+            mode.set_mode_gpu()
+    except ValueError as error:
+        raise UsageError(f"--gpu {gpu}: {error}") from None
     logger.info("Use %s.", "CPU" if mode.device() is None else f"GPU with device ID {numbers[0]}")
+    return numbers
+
+
+def _numbers(gpu: str) -> list[int]:
+    if gpu == "all":
+        return list(range(gpu_count())) or [0]
+    words = [word.strip() for word in gpu.split(",")]
+    if not all(word.isdecimal() for word in words):
+        raise UsageError(f"--gpu is a number, numbers with commas between, or 'all'; got '{gpu}'")
+    if len(set(map(int, words))) < len(words):
+        raise UsageError(f"--gpu names a GPU twice: '{gpu}'")
+    return [int(word) for word in words]
+
+
+def choose_device(gpu: str) -> None:
+    """As `choose_devices`, for what one GPU does: the first."""
+    numbers = choose_devices(gpu)
+    if len(numbers) > 1:
+        logger.warning("--gpu names %d GPUs; one is used: %d", len(numbers), numbers[0])
 
 
 def file_flag(flags: dict[str, Any], name: str, purpose: str) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 
 from caffe_fcn.cli import glog
 from caffe_fcn.cli.flags import UsageError
-from caffe_fcn.cli.net_flags import choose_device, file_flag, stages, weight_files
+from caffe_fcn.cli.net_flags import choose_devices, file_flag, stages, weight_files
+from caffe_fcn.parallel.transport import Transport
 from caffe_fcn.proto import caffe_pb2
 from caffe_fcn.solvers import Solver, get_solver
 from caffe_fcn.solvers.source import SolverSource, read_source
@@ -36,8 +37,17 @@ def main(flags: dict[str, Any], _: list[str]) -> int:
         raise UsageError(f"--keep is how many snapshots to keep (0: all), got {flags['keep']}")
     weights = weight_files(flags)
     source = read_source(file)
-    choose_device(_device(flags, source.param))
+    gpus = choose_devices(_device(flags, source.param))
     resume = _snapshot(flags["snapshot"], source.param)
+    if flags["level"] or flags["stage"]:
+        source.param.train_state.level = flags["level"]
+        source.param.train_state.stage.extend(stages(flags))
+    with _others(source, flags, gpus) as transport:
+        return _train(source, flags, weights, resume, transport)
+
+
+def _train(source: SolverSource, flags: dict[str, Any], weights: Sequence[str], resume: str | None,
+           transport: Transport | None) -> int:
     solver = _make(source, flags)
     for name in weights:
         logger.info("Finetuning from %s", name)
@@ -48,6 +58,9 @@ def main(flags: dict[str, Any], _: list[str]) -> int:
     if flags["doctor"]:
         Doctor(solver, CHECKED).report_when_done()
     started_from = [*weights, *([resume] if resume else [])]
+    if transport is not None:
+        _join(solver, transport, resume)
+        resume = None  # done
     with _record(solver, flags["record"], started_from), _signals(solver, flags), _progress(solver):
         logger.info("Starting Optimization")
         solver.solve(resume)
@@ -61,11 +74,30 @@ def _device(flags: dict[str, Any], param: Any) -> str:
     return flags["gpu"]
 
 
+def _others(source: SolverSource, flags: dict[str, Any], gpus: Sequence[int]
+            ) -> contextlib.AbstractContextManager[Transport | None]:
+    """The processes for all GPUs but the first, if there are any."""
+    if len(gpus) < 2 or flags["check"]:
+        return contextlib.nullcontext()
+    from caffe_fcn.parallel.launch import together
+
+    logger.info("Training on %d GPUs: %s", len(gpus), ", ".join(map(str, gpus)))
+    return together(source, gpus, stop_on_nan=flags["on_nan"] == "stop")
+
+
+def _join(solver: Solver, transport: Transport, resume: str | None) -> None:
+    """Let the other solvers start where this one does, and go on with it."""
+    from caffe_fcn.parallel.gradients import Gradients
+
+    if resume:
+        solver.restore(resume)
+    gradients = Gradients(solver, transport)
+    gradients.bcast()
+    solver.add_callback(gradients)
+
+
 def _make(source: SolverSource, flags: dict[str, Any]) -> Solver:
     options = {"stop_on_nan": flags["on_nan"] == "stop", "snapshot_keep": flags["keep"] or None, "run_state": True}
-    if flags["level"] or flags["stage"]:
-        source.param.train_state.level = flags["level"]
-        source.param.train_state.stage.extend(stages(flags))
     return get_solver(source, **options)
 
 

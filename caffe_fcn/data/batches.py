@@ -11,7 +11,7 @@ import numpy as np
 from caffe_fcn.errors import LayerError, ShapeError
 from caffe_fcn.memory import check_room
 
-from .records import Record, Records
+from .records import Record, Records, Share
 from .transform import Placement, Transformer
 from .workers import in_threads
 
@@ -38,6 +38,10 @@ class ImageBatches:
         first = records.first()
         shape = self._shape(first, first.load()[0].shape)
         self.shapes: list[tuple[int, ...]] = [(size, *shape), (size,)][: 1 + with_labels]
+
+    def share(self, rank: int, count: int) -> None:
+        """See Batches."""
+        self._records = Share(self._records, rank, count)
 
     def next(self) -> list[np.ndarray]:
         """The next batch; its image size is that of its first image (or the crop's).

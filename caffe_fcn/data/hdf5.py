@@ -62,10 +62,20 @@ class Hdf5Batches:
         self._next_file = 0
         self._sets: list[np.ndarray] = []
         self._order = np.empty(0, np.int64)  # rows of the current file that are still to come
+        self._rank, self._count = 0, 1
+        self._passed = 0  # rows before those of the current file
         if shuffle:
             generator.shuffle(self._files)
         self._load()
         self.shapes = [(size, *values.shape[1:]) for values in self._sets]
+
+    def share(self, rank: int, count: int) -> None:
+        """See Batches. The rows of all files count on."""
+        self._rank, self._count = rank, count
+        self._order = self._mine(self._order, 0)
+
+    def _mine(self, rows: np.ndarray, before: int) -> np.ndarray:
+        return rows[(before + np.arange(len(rows))) % self._count == self._rank]
 
     def _load(self) -> None:
         """Make the next file the current one; after the last the first comes again, perhaps in a new order."""
@@ -85,6 +95,8 @@ class Hdf5Batches:
         self._order = np.arange(len(self._sets[0]))
         if self._shuffle:
             self._generator.shuffle(self._order)
+        before, self._passed = self._passed, self._passed + len(self._order)
+        self._order = self._mine(self._order, before)
 
     def _check_shapes(self, file: str, sets: list[np.ndarray]) -> None:
         for name, old, new in zip(self._names, self._sets, sets, strict=False):  # none are old in the first file
@@ -97,7 +109,7 @@ class Hdf5Batches:
         batch = [empty(*shape) for shape in self.shapes]
         filled = 0
         while filled < self._size:
-            if not len(self._order):
+            while not len(self._order):  # a file may have less rows than there are shares
                 self._load()
             rows, self._order = np.split(self._order, [self._size - filled])
             for target, values in zip(batch, self._sets, strict=True):

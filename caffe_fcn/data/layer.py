@@ -10,6 +10,7 @@ import numpy as np
 
 from caffe_fcn import mode
 from caffe_fcn.layers.base import Blobs, Layer
+from caffe_fcn.parallel import rank
 
 from .prefetcher import Prefetcher
 
@@ -21,6 +22,9 @@ class Batches(Protocol):
     def shapes(self) -> Sequence[tuple[int, ...]]:
         """The shapes of the tops before the first batch."""
 
+    def share(self, rank: int, count: int) -> None:
+        """Leave records to others: of every `count` take the one of number `rank`. Called once, before `next`."""
+
     def next(self) -> list[np.ndarray]:
         """The next batch: one float32 array per top, of any shape."""
 
@@ -30,7 +34,8 @@ class FeedLayer(Layer):
 
     `data_param.prefetch` says how many batches may wait (4 by default), for every type as in Caffe; 0: made when they
     are needed. The batches are the same: each layer draws from a generator of its own, seeded when it is set up.
-    After an error the net can go on: the next forward gets the next batch.
+    After an error the net can go on: the next forward gets the next batch. Where several solvers train together, each
+    reads its share of the records.
     """
 
     bottoms = 0
@@ -42,6 +47,8 @@ class FeedLayer(Layer):
     def setup(self, bottom: Blobs, top: Blobs) -> None:
         """Open the source; shape the tops."""
         batches = self.batches(np.random.default_rng(mode.generator().integers(2**63)), len(top))
+        if rank.solver_count() > 1 and not self.test:  # the root alone tests, with all
+            batches.share(rank.solver_rank(), rank.solver_count())
         self.feed = Prefetcher(batches.next, self.param.data_param.prefetch)
         for blob, shape in zip(top, batches.shapes, strict=True):
             blob.reshape(*shape)

@@ -109,6 +109,24 @@ def both(param: Any, first: str, second: str) -> tuple[int, int] | None:
     return values if values[0] else None
 
 
+class Share:
+    """Of every `count` records the one of number `rank`, from 0, on and on over the end of the source."""
+
+    def __init__(self, records: Records, rank: int, count: int) -> None:
+        self._records, self._skip, self._count = records, rank, count
+
+    def first(self) -> Record:
+        """See Records: that of all."""
+        return self._records.first()
+
+    def next(self) -> Record:
+        """See Records."""
+        for _ in range(self._skip):
+            self._records.next()
+        self._skip = self._count - 1
+        return self._records.next()
+
+
 class Rounds(Generic[AnyRecord]):
     """The records of a list, in its order or shuffled anew for each round.
 

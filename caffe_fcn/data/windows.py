@@ -145,6 +145,9 @@ class WindowBatches:
         size = param.batch_size
         self.shapes: list[tuple[int, ...]] = [(size, self._channels, self._crop, self._crop), (size,)]
 
+    def share(self, rank: int, count: int) -> None:
+        """See Batches: nothing to leave to others, everybody draws."""
+
     def _check(self, transform: Any) -> None:
         p = self._param
         for name, windows, condition in (("object", self._objects, f"overlap >= {p.fg_threshold:g}"),

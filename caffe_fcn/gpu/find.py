@@ -40,6 +40,14 @@ def problem(index: int) -> str | None:
     return _card_problem(runtime, index)
 
 
+def gpu_count() -> int:
+    """How many GPUs there are for CuPy, usable or not; 0 without CuPy or driver."""
+    try:
+        return importlib.import_module("cupy").cuda.runtime.getDeviceCount()
+    except (ImportError, RuntimeError):
+        return 0
+
+
 def _card_problem(runtime: Any, index: int) -> str | None:
     properties = runtime.getDeviceProperties(index)
     version = runtime.runtimeGetVersion()

@@ -1,56 +1,38 @@
-"""Names for training on several GPUs: the settings are kept, but one process trains on one device here."""
+"""pycaffe's names for training with several solvers, each in a process of its own."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..errors import NotSupportedError
+from ..parallel.gradients import Gradients
+from ..parallel.joining import join, new_uid
+from ..parallel.nccl import has_nccl
+from ..parallel.rank import (
+    multiprocess,
+    set_multiprocess,
+    set_solver_count,
+    set_solver_rank,
+    solver_count,
+    solver_rank,
+)
 
-_solver_count = 1
-_solver_rank = 0
-
-
-def solver_count() -> int:
-    """Number of solvers that train together."""
-    return _solver_count
-
-
-def set_solver_count(count: int) -> None:
-    """Keep the number of solvers; nothing else follows from it."""
-    global _solver_count
-    _solver_count = int(count)
-
-
-def solver_rank() -> int:
-    """Number of this process's solver among them, from 0."""
-    return _solver_rank
+__all__ = ["NCCL", "has_nccl", "multiprocess", "set_multiprocess", "set_solver_count", "set_solver_rank",
+           "solver_count", "solver_rank"]
 
 
-def set_solver_rank(rank: int) -> None:
-    """Keep the number of this process's solver; nothing else follows from it."""
-    global _solver_rank
-    _solver_rank = int(rank)
+class NCCL(Gradients):
+    """Joins the solver of this process with those of the others, which are made with the same `uid`.
 
+    What set_solver_count and set_solver_rank were given holds. Waits until all processes are there. Gradients travel
+    by NVIDIA's NCCL where it is usable, else through the host's memory, on the CPU too.
 
-def set_multiprocess(multiprocess: bool) -> None:
-    """Accepted without effect: there is one process."""
+    Raises ParallelError if the others do not come or train something else, ValueError for a wrong rank or uid.
+    """
 
-
-def has_nccl() -> bool:
-    """Are several GPUs supported? No."""
-    return False
-
-
-class NCCL:
-    """Stands for the original's class that joins solvers on several GPUs; making one raises NotSupportedError."""
-
-    _ADVICE = ("training on several GPUs is not supported; train on one, with iter_size N in the solver and the batch "
-               "size of one GPU: N passes before an update give the gradient of N GPUs")
-
-    def __init__(self, *args: Any) -> None:
-        raise NotSupportedError(self._ADVICE)
+    def __init__(self, solver: Any, uid: bytes) -> None:
+        super().__init__(solver, join(uid, solver_rank(), solver_count()))
 
     @staticmethod
-    def new_uid() -> str:
-        """Raises NotSupportedError."""
-        raise NotSupportedError(NCCL._ADVICE)
+    def new_uid() -> bytes:
+        """A new name for the processes to meet under; one of them, or their parent, makes it."""
+        return new_uid()

@@ -14,9 +14,11 @@ import numpy as np
 from .. import mode, ops
 from ..blob import Blob
 from ..data.user_code import is_ours
+from ..errors import ParallelError
 from ..memory import Head
 from ..net import Net
 from ..ops.reference.update import Rule, Step
+from ..parallel import rank
 from .build import build_test_nets, build_train_net
 from .diverged import check_parameters, diverged
 from .gradient import clip
@@ -55,7 +57,7 @@ class Solver:
         if source.param.snapshot:
             check_snapshot_folder(source)
         if source.param.random_seed >= 0:
-            mode.set_random_seed(source.param.random_seed)
+            mode.set_random_seed(source.param.random_seed + rank.solver_rank())
         self._net = build_train_net(source, self.options.dialect)
         check_regularization(source, self._net._wiring.params.decay_mults)
         self._test_nets = build_test_nets(source, self.options.dialect)
@@ -130,8 +132,13 @@ class Solver:
         """max_iter, display, layer_wise_reduce (to read) and base_lr (to read and write)."""
         return SolverParameter(self.param_message)
 
-    def add_callback(self, on_start: Callable[[], Any], on_gradients_ready: Callable[[], Any]) -> None:
-        """Call `on_start()` before and `on_gradients_ready()` after the passes of every iteration."""
+    def add_callback(self, on_start: Any, on_gradients_ready: Callable[[], Any] | None = None) -> None:
+        """Call `on_start()` before and `on_gradients_ready()` after the passes of every iteration.
+
+        An object with methods of these names, such as an NCCL, may be given instead of the two functions.
+        """
+        if on_gradients_ready is None:
+            on_start, on_gradients_ready = on_start.on_start, on_start.on_gradients_ready
         self._callbacks.append((on_start, on_gradients_ready))
 
     def add_listener(self, listener: Callable[[str, dict[str, Any]], Any]) -> None:
@@ -169,13 +176,13 @@ class Solver:
         param = self.param_message
         while self._iter < stop:
             self._net.clear_param_diffs()
-            if self._is_due(param.test_interval) and (self._iter > 0 or param.test_initialization):
+            if self._leads_at(param.test_interval) and (self._iter > 0 or param.test_initialization):
                 self._test()
                 if self._stopped:
                     break
             self._iterate(stop)
             action = self._action()
-            if self._is_due(param.snapshot) or action == "snapshot":
+            if self._leads_at(param.snapshot) or action == "snapshot":
                 self.snapshot()
             if action == "stop":
                 self._stopped = True
@@ -183,6 +190,10 @@ class Solver:
 
     def _is_due(self, interval: int) -> bool:
         return bool(interval) and self._iter % interval == 0
+
+    def _leads_at(self, interval: int) -> bool:
+        """Is something due that one of several solvers that train together does for all?"""
+        return rank.is_root() and self._is_due(interval)
 
     def _goes_on(self, stop: int) -> bool:
         """Does another iteration follow this one, with no code of the user before its passes?"""
@@ -195,7 +206,7 @@ class Solver:
         """One iteration of those before `stop`: `iter_size` passes, then the update."""
         for on_start, _ in self._callbacks:
             on_start()
-        self._report.watch(self._is_due(self.param_message.display))
+        self._report.watch(self._leads_at(self.param_message.display))
         loss, last = 0.0, len(self._net.layers) - 1
         passes = self.param_message.iter_size
         for k in range(1, passes + 1):
@@ -216,18 +227,18 @@ class Solver:
         self._stopped = False
         if resume_file is not None:
             self.restore(resume_file)
-        if param.snapshot_after_train:
+        if param.snapshot_after_train and rank.is_root():
             check_snapshot_folder(self._source)
         self._report.solving()
         self.step(param.max_iter - self._iter)
-        if param.snapshot_after_train and not self._is_due(param.snapshot):
+        if param.snapshot_after_train and rank.is_root() and not self._is_due(param.snapshot):
             self.snapshot()
         if self._stopped:
             logger.info("Optimization stopped early.")
             return
-        if self._is_due(param.display):
+        if self._leads_at(param.display):
             self._report.last_loss(self._net._forward(0, len(self._net.layers) - 1))
-        if self._is_due(param.test_interval):
+        if self._leads_at(param.test_interval):
             self._test()
         logger.info("Optimization Done.")
 
@@ -251,7 +262,7 @@ class Solver:
     def _update(self) -> float:
         """Do it and return the rate that was used: asking for it again could move the counter of `multistep`."""
         rate = self._rate(self._iter)
-        if self._is_due(self.param_message.display):
+        if self._leads_at(self.param_message.display):
             logger.info("Iteration %d, lr = %g", self._iter, rate)
         clip(self._net._wiring.params.learnable, self.param_message.clip_gradients)
         self._snapshots.check_history()
@@ -285,8 +296,11 @@ class Solver:
 
         With `snapshot_format: HDF5` both names end with ``.h5``. Each file is written under another name first, the
         weights before the state that names them. Raises FileAccessError, or DivergedError for parameters that are not
-        finite if the option `stop_on_nan` is set; earlier snapshots are then untouched.
+        finite if the option `stop_on_nan` is set; earlier snapshots are then untouched. ParallelError for another
+        solver than the first of several that train together.
         """
+        if not rank.is_root():
+            raise ParallelError(f"the solver of rank {rank.solver_rank()} writes no snapshots, rank 0 does for all")
         if self.options.stop_on_nan:
             check_parameters(self._net, self._iter)
         if self.options.run_state:
