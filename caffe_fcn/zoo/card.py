@@ -16,6 +16,9 @@ METRICS = {
     "frequency_weighted_iu": "frequency weighted IU", "ods": "ODS", "ois": "OIS", "ap": "AP", "pck": "PCK",
     "top1": "top-1", "top5": "top-5", "rel": "rel", "log10": "log10", "rmse": "rms", "rmse_log": "rms of logarithms",
     "delta1": "delta < 1.25", "delta2": "delta < 1.25^2", "delta3": "delta < 1.25^3"}
+COUNTS = ("frames",)
+ERRORS = ("rel", "log10", "rmse", "rmse_log")  # of depth
+ABOVE_ONE = (*COUNTS, *ERRORS)  # all other numbers are fractions
 NOTES = ("source", "note", "command")
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..errors import NetError, PrototxtError
 from ..proto.text import did_you_mean
-from .card import METRICS, NOTES, RESIZE_RULES, TASK_KINDS, Card
+from .card import Card
+from .checks import check
 from .schema import build, read_toml
 
 __all__ = ["Card", "all_cards", "colour_of", "find", "models_folder", "names", "read_card"]
@@ -60,7 +61,7 @@ def read_card(path: Path) -> Card:
     for output in (table, *_tables(table.get("more_outputs"))):
         output["classes"] = _classes(output.get("classes", []), path)
     card = dataclasses.replace(build(Card, table, str(path)), folder=path.parent)
-    _check(card, str(path))
+    check(card, str(path))
     return card
 
 
@@ -90,33 +91,3 @@ def _classes(value: Any, path: Path) -> Any:
     tables = [{"name": entry} if isinstance(entry, str) else entry for entry in value]
     return [{"colour": list(colour_of(label)), **entry} if isinstance(entry, dict) else entry
             for label, entry in enumerate(tables)]
-
-
-def _check(card: Card, file: str) -> None:
-    """What types do not say."""
-    def need(good: bool, message: str) -> None:
-        if not good:
-            raise PrototxtError(message, file)
-
-    need(card.task_kind in TASK_KINDS, f"task_kind = {card.task_kind!r} is none of {', '.join(TASK_KINDS)}")
-    for key in ("net", "weights"):
-        value = getattr(card.files, key)
-        need(value is None or value == Path(value).name, f"files.{key} = {value!r} is not the plain name of a file")
-    need(card.name == card.folder.resolve().name, f"name = {card.name!r} is not the name of the folder")
-    for entry in card.inputs:
-        where = f"input '{entry.blob}'"
-        channels = entry.shape[1] if len(entry.shape) == 4 else None
-        need(isinstance(channels, int), f"{where}: shape = {list(entry.shape)} is not [N, C, H, W] with a number for C")
-        need(len(entry.mean) in (0, channels), f"{where}: mean has {len(entry.mean)} numbers for {channels} channels")
-        need(entry.resize in RESIZE_RULES, f"{where}: resize = {entry.resize!r} is none of {', '.join(RESIZE_RULES)}")
-        need(len(entry.size) == 2 * (entry.resize != "none"), f"{where}: size, [height, width], needs a resize rule")
-        need(len(entry.crop) in (0, 2), f"{where}: crop is [height, width]")
-    for label, colour in enumerate(entry.colour for entry in card.classes):
-        good = len(colour) == 3 and all(0 <= part <= 255 for part in colour)
-        need(good, f"classes[{label}].colour = {list(colour)} is not three numbers from 0 to 255")
-    need(all(0 <= joint < len(card.classes) for bone in card.skeleton for joint in bone),
-         "skeleton has a joint that is not in classes")
-    for what, score in card.scores.items():
-        for key, value in score.items():
-            kind, known = ("string", NOTES) if isinstance(value, str) else ("number", METRICS)
-            need(key in known, f"scores.{what}.{key}: no {kind} of this name; there are {', '.join(known)}")

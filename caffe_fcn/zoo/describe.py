@@ -6,12 +6,10 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from .card import METRICS, Card, Input, Output, Paper
+from .card import COUNTS, ERRORS, METRICS, Card, Input, Output, Paper
 
 # The number that stands for a net, by kind of task.
 HEADLINES = {"segmentation": "mean_iu", "edges": "ods", "pose": "pck", "depth": "rel", "classification": "top1"}
-COUNTS = ("frames",)
-ERRORS = ("rel", "log10", "rmse", "rmse_log")  # all other numbers of scores are fractions
 RESIZED = {"stretch": "resized to {0} x {1}", "short_side": "the shorter side resized to {0}"}
 
 
