@@ -46,7 +46,7 @@ def check(shape, outputs, pad, seed=0):
     """Compare all passes with the definition."""
     geometry, arrays = make(shape, outputs, pad, seed)
     exact = passes(ReferenceOps(), geometry, *(array.astype(np.float64) for array in arrays))
-    sizes = {"out": winograd.tile(arrays[3].shape), "x": winograd.tile(shape), "weight": 4}
+    sizes = {"x": winograd.tile(shape), **dict.fromkeys(("out", "weight"), winograd.tile(arrays[3].shape))}
     for key, value in passes(winograd, geometry, *arrays).items():
         worst = np.abs(value - exact[key]).max() if value.size else 0
         largest = np.abs(exact[key]).max(initial=1)

@@ -209,17 +209,18 @@ def backward_weight(x: np.ndarray, grad_out: np.ndarray, grad_weight: np.ndarray
 
     if not len(x):
         return
-    channels, outputs, tiles = x.shape[1], grad_out.shape[1], _tiles(grad_out.shape)
+    size = tile(grad_out.shape)
+    channels, outputs, tiles, numbers = x.shape[1], grad_out.shape[1], _tiles(grad_out.shape, size), (size + 2)**2
     rows, columns = -(-outputs // LEFT), -(-channels // RIGHT)
-    sums = threads.scratch("winograd weight", (36, rows * LEFT, columns * RIGHT), np.float32)
+    sums = threads.scratch("winograd weight", (numbers, rows * LEFT, columns * RIGHT), np.float32)
     images, grads = _planes(x), _planes(grad_out)
     total = x.shape[0] * math.prod(tiles)
-    each = max(RIGHT, max(SHARED, 2 * sums.nbytes) // (4 * 36 * (rows * LEFT + columns * RIGHT)) // RIGHT * RIGHT)
+    each = max(RIGHT, max(SHARED, 2 * sums.nbytes) // (4 * numbers * (rows * LEFT + columns * RIGHT)) // RIGHT * RIGHT)
     for first in range(0, total, each):
         count = min(each, total - first)
         room = -(-count // WIDTH) * WIDTH
-        left = threads.scratch("winograd left", (36, rows, room, LEFT), np.float32)
-        right = threads.scratch("winograd right", (36, columns, room, RIGHT), np.float32)
+        left = threads.scratch("winograd left", (numbers, rows, room, LEFT), np.float32)
+        right = threads.scratch("winograd right", (numbers, columns, room, RIGHT), np.float32)
 
         def transform(number: int, first: int = first, count: int = count, left: np.ndarray = left,
                       right: np.ndarray = right) -> None:
@@ -227,14 +228,14 @@ def backward_weight(x: np.ndarray, grad_out: np.ndarray, grad_weight: np.ndarray
             index, wide, most = (number, LEFT, outputs) if gradient else (number - rows, RIGHT, channels)
             low, high = index * wide, min(index * wide + wide, most)
             panels = -(-count // RIGHT)
-            data = threads.scratch("winograd data", (36 * panels * kernels.GROUP,), np.float32)
-            source, height, pad = (grads, 4, (0, 0)) if gradient else (images, 6, geometry.pad)
-            kernels.to_panels(low, high, low, high, most, source, 4, height, pad, tiles, first, first + count, data,
-                              _lines(tiles[1], 4))
+            data = threads.scratch("winograd data", (numbers * panels * kernels.GROUP,), np.float32)
+            source, height, pad = (grads, size, (0, 0)) if gradient else (images, size + 2, geometry.pad)
+            kernels.to_panels(low, high, low, high, most, source, size, height, pad, tiles, first, first + count, data,
+                              _lines(tiles[1], size))
             target = left if gradient else right
-            kernels.turn(count, data, target, index * target[0, 0].size, target[0].size, wide)
+            kernels.turn(numbers, count, data, target, index * target[0, 0].size, target[0].size, wide)
 
         threads.each(transform, rows + columns)
         threads.each(lambda k, count=count, left=left, right=right, add=first > 0:  # type: ignore[misc]
-                     kernels.sum_products(k, count, left, right, sums, add), 36)
-    threads.parallel(kernels.to_weight, outputs, sums, grad_weight)
+                     kernels.sum_products(k, count, left, right, sums, add), numbers)
+    threads.parallel(kernels.to_weight, outputs, size, sums, grad_weight)

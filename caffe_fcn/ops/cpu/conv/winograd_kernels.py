@@ -18,6 +18,8 @@ from ..tile_product import LEFT, RIGHT, ROWS, half_product_ahead, tile_product, 
 from .winograd_steps import (
     gradient4_columns,
     gradient4_rows,
+    gradient6_columns,
+    gradient6_rows,
     image4_columns,
     image4_rows,
     image6_columns,
@@ -27,6 +29,7 @@ from .winograd_steps import (
     output6_columns,
     output6_rows,
     taps4_columns,
+    taps6_columns,
     weight4_columns,
     weight6_columns,
 )
@@ -82,10 +85,12 @@ def columns_to_lines(x, plane, top, left, rows, size, count, lines, pitch):
         for at in range(low, high, WIDTH):
             if rows == 8:
                 image6_columns(x, source + at, width, lines, at, pitch)
-            elif rows == 6:
+            elif rows == 4:
+                gradient4_columns(x, source + at, width, lines, at, pitch)
+            elif size == 4:
                 image4_columns(x, source + at, width, lines, at, pitch)
             else:
-                gradient4_columns(x, source + at, width, lines, at, pitch)
+                gradient6_columns(x, source + at, width, lines, at, pitch)
         for row in range(size + 2):
             _clear(lines, row * pitch + high, row * pitch + count)
         return
@@ -93,10 +98,12 @@ def columns_to_lines(x, plane, top, left, rows, size, count, lines, pitch):
     for at in range(0, count, WIDTH):
         if rows == 8:
             image6_columns(lines, at, pitch, lines, at, pitch)
-        elif rows == 6:
+        elif rows == 4:
+            gradient4_columns(lines, at, pitch, lines, at, pitch)
+        elif size == 4:
             image4_columns(lines, at, pitch, lines, at, pitch)
         else:
-            gradient4_columns(lines, at, pitch, lines, at, pitch)
+            gradient6_columns(lines, at, pitch, lines, at, pitch)
 
 
 @njit(cache=True, nogil=True)
@@ -127,10 +134,12 @@ def to_panels(first, last, low, high, channels, x, size, rows, pad, tiles, start
                     at, place = i * pitch + size * done, target + i * points * step
                     if rows == 8:
                         image6_rows(lines, at, data, place, step)
-                    elif rows == 6:
+                    elif rows == 4:
+                        gradient4_rows(lines, at, data, place, step)
+                    elif size == 4:
                         image4_rows(lines, at, data, place, step)
                     else:
-                        gradient4_rows(lines, at, data, place, step)
+                        gradient6_rows(lines, at, data, place, step)
                 done += WIDTH - lane % WIDTH
             tile += length
 
@@ -290,33 +299,39 @@ def by_outputs(first, last, weight, flip, data, inner, bias, relu, out, outputs,
 
 
 @njit(cache=True, nogil=True)
-def to_weight(first, last, sums, grad_weight):
-    """Transform sums (36, rows, columns) and add them to the kernels of the outputs first ... last (O, C, 3, 3)."""
+def to_weight(first, last, size, sums, grad_weight):
+    """Add sums (points^2, rows, columns), transformed, to the kernels of the outputs first ... last of (O, C, 3, 3)."""
     rows, columns = sums.shape[1:]
-    step = rows * columns
+    points, step = size + 2, rows * columns
     channels = grad_weight.shape[1]
-    lines = np.empty(18 * WIDTH, np.float32)
+    lines = np.empty(3 * points * WIDTH, np.float32)
     for output in range(first, last):
         for channel in range(0, channels, WIDTH):
-            for j in range(6):
+            for j in range(points):
                 at = (j * rows + output) * columns + channel
-                taps4_columns(sums, at, 6 * step, lines, j * WIDTH, 6 * WIDTH)
+                if size == 6:
+                    taps6_columns(sums, at, 8 * step, lines, j * WIDTH, 8 * WIDTH)
+                else:
+                    taps4_columns(sums, at, 6 * step, lines, j * WIDTH, 6 * WIDTH)
             for i in range(3):
-                at = 6 * i * WIDTH
-                taps4_columns(lines, at, WIDTH, lines, at, WIDTH)
+                at = points * i * WIDTH
+                if size == 6:
+                    taps6_columns(lines, at, WIDTH, lines, at, WIDTH)
+                else:
+                    taps4_columns(lines, at, WIDTH, lines, at, WIDTH)
                 for j in range(3):
                     for lane in range(min(WIDTH, channels - channel)):
                         grad_weight[output, channel + lane, i, j] += lines[at + j * WIDTH + lane]
 
 
 @njit(cache=True, nogil=True)
-def turn(count, data, target, place, step, wide):
+def turn(numbers, count, data, target, place, step, wide):
     """Copy data of one group of channels and `count` tiles to a panel of an operand that is summed over tiles.
 
-    The panel (count, wide) starts at target[place], those of the other 35 numbers `step` apart from it.
+    The panel (count, wide) of the first of `numbers` starts at target[place], those of the others `step` apart from it.
     """
     panels = -(-count // RIGHT)
-    for k in range(36):
+    for k in range(numbers):
         for tile in range(0, count, WIDTH):
             panel, lane = divmod(tile, RIGHT)
             for channel in range(0, wide, WIDTH):
@@ -326,9 +341,10 @@ def turn(count, data, target, place, step, wide):
 
 @njit(cache=True, nogil=True)
 def sum_products(k, count, left, right, sums, add):
-    """Multiply left (36, rows, tiles, LEFT) by right (36, columns, tiles, RIGHT) for one of the 36, over `count` tiles.
+    """Multiply left (points^2, rows, tiles, LEFT) by right (points^2, columns, tiles, RIGHT) for one of the numbers.
 
-    The products go to sums (36, rows * LEFT, columns * RIGHT), or with `add` are added to them.
+    The products over `count` tiles go to sums (points^2, rows * LEFT, columns * RIGHT), or with `add` are added to
+    them.
     """
     rows, columns, room = left.shape[1], right.shape[1], left.shape[2]
     wide = columns * RIGHT

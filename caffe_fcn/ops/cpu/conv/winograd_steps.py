@@ -123,14 +123,40 @@ def output_by_6(m: Sequence[Any]) -> Sequence[Any]:
             total(odds, 5) + m[7])
 
 
+def _weight_scale(point: float, total: float, product: float) -> float:
+    """The common factor of what two opposite points make of the taps."""
+    return 1 / (2 * point**2 * (point**4 - total * point**2 + product))
+
+
 def weight_by_6(g: Sequence[Any]) -> Sequence[Any]:
     """Three taps to eight values."""
     result = [(1 / (P * Q * R) ** 2) * g[0]]
     for point, total, product in PAIRS:
-        scale = 1 / (2 * point**2 * (point**4 - total * point**2 + product))
+        scale = _weight_scale(point, total, product)
         even, odd = scale * g[0] + (scale * point**2) * g[2], (scale * point) * g[1]
         result += [even + odd, even - odd]
     return [*result, g[2]]
+
+
+def gradient_by_6(y: Sequence[Any]) -> Sequence[Any]:
+    """Six gradients of outputs to eight values: the transpose of `output_by_6`."""
+    result = [y[0]]
+    for point in (P, Q, R):
+        even = y[0] + point**2 * y[2] + point**4 * y[4]
+        odd = point * (y[1] + point**2 * y[3] + point**4 * y[5])
+        result += [even + odd, even - odd]
+    return [*result, y[5]]
+
+
+def taps_by_6(m: Sequence[Any]) -> Sequence[Any]:
+    """Eight sums of products to gradients of three taps: the transpose of `weight_by_6`."""
+    first, second, third = (1 / (P * Q * R) ** 2) * m[0], None, m[7]
+    for n, (point, total, product) in zip((1, 3, 5), PAIRS, strict=True):
+        scale = _weight_scale(point, total, product)
+        even, odd = m[n] + m[n + 1], m[n] - m[n + 1]
+        first, third = first + scale * even, third + (scale * point**2) * even
+        second = (scale * point) * odd if second is None else second + (scale * point) * odd
+    return first, second, third
 
 
 def _load(context: Any, builder: Any, kinds: Any, args: Any, array: int, index: Any, count: int,
@@ -218,7 +244,8 @@ def _rows_out(formula: Formula, tile: int) -> Any:
 image4_columns, image4_rows = _columns(image_by_4, 6), _rows_in(image_by_4, 4, True)
 image6_columns, image6_rows = _columns(image_by_6, 8), _rows_in(image_by_6, 6, True)
 gradient4_columns, gradient4_rows = _columns(gradient_by_4, 4), _rows_in(gradient_by_4, 4, False)
+gradient6_columns, gradient6_rows = _columns(gradient_by_6, 6), _rows_in(gradient_by_6, 6, False)
 output4_columns, output4_rows = _columns(output_by_4, 6), _rows_out(output_by_4, 4)
 output6_columns, output6_rows = _columns(output_by_6, 8), _rows_out(output_by_6, 6)
 weight4_columns, weight6_columns = _columns(weight_by_4, 3), _columns(weight_by_6, 3)
-taps4_columns = _columns(taps_by_4, 6)
+taps4_columns, taps6_columns = _columns(taps_by_4, 6), _columns(taps_by_6, 8)
