@@ -127,7 +127,8 @@ def _connected(url: str, headers: dict[str, str], part: Path) -> Iterator[http.c
                 raise _Broken("the file on the server has changed") from error
             if error.code in BUSY:
                 raise _Broken(f"the server answers {error.code} {error.reason}") from error
-            raise DownloadError(f"cannot fetch {url}: the server answers {error.code} {error.reason}; "
+            reason = " ".join(str(error.reason).split())  # urllib has several lines about endless redirections
+            raise DownloadError(f"cannot fetch {url}: the server answers {error.code} {reason}; "
                                 "--from takes another address or a file", url) from error
     except (http.client.InvalidURL, ValueError) as error:
         raise DownloadError(f"cannot fetch {url}: it is no address ({error})", url) from error

@@ -73,8 +73,7 @@ def fetch(
     published, FileAccessError.
     """
     if card.files.weights is None:
-        raise NotSupportedError(f"no weights of '{card.name}' were published; {card.folder / 'README.md'} tells how to "
-                                "train it")
+        raise NotSupportedError(f"no weights of '{card.name}' were published; docs/models.md tells how to train it")
     expected = published(card) if check else None
     if source is None and folder is None and not force and (found := card.weights_file):
         return _checked(found, expected)
@@ -127,8 +126,10 @@ def _verify(card: Card, part: Path, expected: Checksum | None, source: str) -> N
             check_weights(card, part)
         else:
             _compare(part, expected, f"what {source} gave", "it was removed")
-    except FormatError:
+    except FormatError as error:
         forget(part)
+        if expected is None:
+            raise FormatError(f"what {source} gave was removed: {error}") from error
         raise
 
 

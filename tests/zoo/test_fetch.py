@@ -129,7 +129,7 @@ def test_a_wrong_checksum_removes_the_file(make_card, site):
 def test_without_a_published_checksum_a_page_is_no_net(make_card, site):
     card = make_card(f'weights_url = "{site.url}"')
     site.body = b"<html>log in to this network</html>"
-    with pytest.raises(FormatError):
+    with pytest.raises(FormatError, match=f"what {site.url} gave was removed: .* holds no weights"):
         fetch(card)
     assert left(card) == []
 
@@ -204,6 +204,12 @@ def test_redirections_lead_nowhere_but_to_http(card, site, tmp_path):
     site.redirect = (tmp_path / "secret").as_uri()
     with pytest.raises(DownloadError):
         fetch(card, sleep=waits()[1])
+
+
+def test_redirections_come_to_an_end(card, site):
+    site.redirect = site.url
+    with pytest.raises(DownloadError, match=r"answers 302 .*infinite loop.*; --from takes another address"):
+        fetch(card, sleep=waits()[1])  # in one line: the dot is no line break
 
 
 def test_a_full_disk_is_noticed_before_it_is_full(card, monkeypatch):
