@@ -14,20 +14,15 @@ from caffe_fcn.data.lists import read_text
 from caffe_fcn.errors import FormatError
 from caffe_fcn.formats.atomic import atomic_path, atomic_write
 from caffe_fcn.formats.files import make_folder
+from caffe_fcn.zoo.cards import colour_of
 
 from .folder import PHOTOS
 from .segmentation import IGNORED
 
 
 def voc_palette() -> np.ndarray:
-    """(256, 3) uint8: VOC's colours. The lowest bits of an id are the highest of red, green, blue; and so on."""
-    ids = np.arange(256)
-    colours = np.zeros((256, 3), np.uint8)
-    for place in range(8):
-        for channel in range(3):
-            bit = (ids >> (3 * place + channel)) & 1
-            colours[:, channel] |= (bit << (7 - place)).astype(np.uint8)
-    return colours
+    """(256, 3) uint8: VOC's colours."""
+    return np.array([colour_of(label) for label in range(256)], np.uint8)
 
 
 class VOCWriter:
