@@ -25,6 +25,8 @@ def readme(card: Card) -> str:
     if card.scores:
         parts += ["## Published scores", as_markdown(["images", "scores"], scores_of(card), left=2)]
     parts += ["## Use", f"```sh\n{_commands(card)}\n```"]
+    if (card.folder / "solver.prototxt").exists():
+        parts.append("How to train it: [docs/models.md](../../docs/models.md#training-one).")
     for output in card.outputs:
         classes = card.classes if output is card.output else output.classes
         if 0 < len(classes) <= MOST_CLASSES:
@@ -57,9 +59,9 @@ def _commands(card: Card) -> str:
         weights = " --weights FILE" if card.files.weights is None else ""
         if card.files.weights and not (card.folder / card.files.weights).exists():
             lines.append(f"caffe-fcn fetch {card.name} --from FILE")
-    if len(card.inputs) == 1:
-        lines.append(f"caffe-fcn predict PHOTO --model {card.name}{weights} --out FOLDER")
-    if (card.folder / "solver.prototxt").exists():
+    also = "".join(f" --also {entry.blob}=FILE" for entry in card.more_inputs)
+    lines.append(f"caffe-fcn predict PHOTO --model {card.name}{weights}{also} --out FOLDER")
+    if (card.folder / "nets.py").exists():
         lines.append(f"python models/{card.name}/nets.py  # writes the prototxts again")
     return "\n".join(lines)
 
