@@ -52,6 +52,12 @@ def test_an_error_in_any_thread_is_raised(workers):
         threads.each(one, 5)
 
 
+@pytest.fixture
+def asked():
+    yield threads.set_num_threads
+    threads.set_num_threads(None)
+
+
 def blas_threads():
     return [library["num_threads"] for library in threads._blas().info()]
 
@@ -63,6 +69,33 @@ def test_blas_gets_its_threads_back():
             assert set(blas_threads()) <= {1}
         assert set(blas_threads()) <= {1}  # not before the last user has ended
     assert blas_threads() == before
+
+
+@pytest.mark.skipif(not blas_threads(), reason="threadpoolctl does not know this BLAS")
+def test_blas_gets_its_threads_back_after_an_interrupt(monkeypatch):
+    before = blas_threads()
+    for interrupted in (1, None):  # on the way in, on the way out
+
+        def interrupt(number, interrupted=interrupted, plain=threads._set):
+            if number == interrupted:
+                raise KeyboardInterrupt
+            plain(number)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threads, "_set", interrupt)
+            with pytest.raises(KeyboardInterrupt), threads.one_blas_thread():
+                pass
+        with threads.one_blas_thread():
+            assert set(blas_threads()) == {1}
+        assert blas_threads() == before
+
+
+@pytest.mark.skipif(not blas_threads(), reason="threadpoolctl does not know this BLAS")
+def test_threads_that_are_asked_for_while_blas_has_one(asked):
+    with threads.one_blas_thread():
+        asked(3)
+        assert set(blas_threads()) == {1}
+    assert set(blas_threads()) == {3}
 
 
 def test_users_in_several_threads():
@@ -113,12 +146,6 @@ def test_scratch_is_reused_and_grows():
     assert np.shares_memory(small, threads.scratch("test", (3,), np.float64))
     assert threads.scratch("test", (100,), np.float64).size == 100
     assert not np.shares_memory(threads.scratch("test", (2,), np.int8), threads.scratch("other", (2,), np.int8))
-
-
-@pytest.fixture
-def asked():
-    yield threads.set_num_threads
-    threads.set_num_threads(None)
 
 
 def test_the_number_of_threads_can_be_asked_for(asked, monkeypatch):

@@ -11,13 +11,15 @@ import itertools
 import math
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from caffe_fcn.memory import zeros
+
 
 LINE = 64  # bytes of a line of the cache, and of the longest vector
 
@@ -26,15 +28,15 @@ _asked: int | None = None  # by set_num_threads
 _scratch = threading.local()
 _dropped = 0  # how often all threads were asked to give their scratch memory back
 _lock = threading.Lock()
-_users = 0  # of a BLAS limited to one thread
-_limit: Any = None
+_users: weakref.WeakSet[_User] = weakref.WeakSet()  # of a BLAS limited to one thread
+_before: list[tuple[Any, int]] = []  # while it is: its libraries, and their numbers of threads when it is not
 
 
 def set_num_threads(number: int | None) -> None:
     """Use this many threads from now on, in products of BLAS, too; None: as many as `count` says by default.
 
-    Results do not depend on it, but for products of BLAS (float64, tiny ones) in the last digits. ValueError for
-    what is no whole number from 1.
+    Results depend on it in the last digits: those of InnerProduct and float64, which BLAS computes, and gradients of
+    convolutions that make columns (docs/performance.md). ValueError for what is no whole number from 1.
     """
     global _asked, _pool
     if number is not None and (isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1):
@@ -42,7 +44,10 @@ def set_num_threads(number: int | None) -> None:
     _asked = None if number is None else int(number)
     _pool = None  # the next one has this size; the threads of the old one end with their work
     with _lock:
-        _blas().limit(limits=count())
+        if _before:
+            _before[:] = [(library, count()) for library, _ in _before]  # when their users have ended
+        else:
+            _blas().limit(limits=count())
 
 
 def count() -> int:
@@ -66,6 +71,7 @@ def _start() -> ThreadPoolExecutor:
 def _forget() -> None:
     global _pool, _lock
     _pool, _lock = None, threading.Lock()
+    _users.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -74,8 +80,10 @@ if hasattr(os, "register_at_fork"):
 
 def _run(jobs: Sequence[Callable[[], None]]) -> None:
     """Run the jobs side by side, the first one in this thread; raise the first exception after all have ended."""
-    others = [_start().submit(job) for job in jobs[1:]]
+    others: list[Future[None]] = []
     try:
+        for job in jobs[1:]:
+            others.append(_start().submit(job))
         jobs[0]()
     finally:
         errors = [other.exception() for other in others]
@@ -118,21 +126,37 @@ def each(function: Callable[[int], None], total: int, alone: bool = False) -> No
         _run([work] * workers)
 
 
+class _User:
+    """Somebody for whom BLAS is limited to one thread."""
+
+
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Let BLAS use one thread per caller; counts its users, since the number is one for the whole process."""
-    global _users, _limit
+    """Let BLAS use one thread per caller until the last caller has ended: the number is one for the whole process.
+
+    A caller whom a KeyboardInterrupt keeps from ending here counts no longer, and the next one puts the number right.
+    """
+    user = _User()
     with _lock:
-        _users += 1
-        if _users == 1:
-            _limit = _blas().limit(limits=1)
+        _users.add(user)
+        if not _before:
+            _before[:] = [(library, library.get_num_threads()) for library in _blas().lib_controllers]
+        if len(_users) == 1:
+            _set(1)
     try:
         yield
     finally:
         with _lock:
-            _users -= 1
-            if _users == 0:
-                _limit.restore_original_limits()
+            _users.discard(user)
+            if not _users:
+                _set(None)
+                _before.clear()
+
+
+def _set(number: int | None) -> None:
+    """Give BLAS a number of threads, or those that it had before."""
+    for library, before in _before:
+        library.set_num_threads(before if number is None else number)
 
 
 @functools.cache
