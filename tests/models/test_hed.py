@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from family import make_narrow
 
 import caffe
 import caffe_fcn_models
@@ -28,3 +29,32 @@ def test_edges_of_a_photo(shared, tmp_path):
     for blob, name in (("sigmoid-fuse", "prob"), ("upscore-fuse", "fuse_logit")):
         found = net.blobs[blob].data[0, 0, PIECE, PIECE]
         np.testing.assert_allclose(found, recorded[f"{IMAGE}.pad35.{name}_crop_f32"], rtol=2e-5, atol=1e-5)
+
+
+def test_as_published(tmp_path):
+    """Its authors name all crops alike and leave their offsets to the net; their weights have biases in upsampling."""
+    param = read_net(str(caffe_fcn_models.folder("hed") / "deploy.prototxt"))
+    make_narrow(param)
+    (tmp_path / "ours.prototxt").write_text(str(param))
+    for layer in param.layer:
+        if layer.type == "Crop":
+            layer.name = "crop"
+            layer.ClearField("crop_param")
+    (tmp_path / "published.prototxt").write_text(str(param))
+    published = caffe.Net(str(tmp_path / "published.prototxt"), caffe.TEST, dialect="hed")
+    assert [blob.data.shape for blob in published.params["upsample_4"]] == [(1, 1, 8, 8), (1,)]
+    rng = np.random.default_rng(0)
+    for blobs in published.params.values():
+        for blob in blobs:
+            blob.data[...] = rng.normal(0, (2 / max(blob.data[0].size, 8)) ** 0.5, blob.data.shape)
+    published.save(str(tmp_path / "published.caffemodel"))
+    ours = caffe.Net(str(tmp_path / "ours.prototxt"), str(tmp_path / "published.caffemodel"), caffe.TEST)
+    photo = rng.normal(0, 50, (1, 3, 37, 51))
+    for net in (published, ours):
+        net.blobs["data"].reshape(*photo.shape)
+        net.blobs["data"].data[...] = photo
+        net.forward()
+    assert len(ours.outputs) == 6
+    for name in ours.outputs:
+        assert ours.blobs[name].data.shape == (1, 1, 37, 51) and ours.blobs[name].data.std() > 0.01
+        np.testing.assert_array_equal(ours.blobs[name].data, published.blobs[name].data)
