@@ -20,7 +20,6 @@ import numpy as np
 
 from caffe_fcn.memory import zeros
 
-
 LINE = 64  # bytes of a line of the cache, and of the longest vector
 
 _pool: ThreadPoolExecutor | None = None
