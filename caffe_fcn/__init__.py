@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from . import stats
     from .blob import Blob
     from .data.python_layers import prefetch
+    from .gpu.graphs import cuda_graphs, set_cuda_graphs
     from .layers import Layer, layer_type_list, register
     from .mode import set_device, set_mode_cpu, set_mode_gpu, set_random_seed
     from .net import Net
@@ -48,6 +49,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "blob": ("Blob",),
     "data.python_layers": ("prefetch",),
+    "gpu.graphs": ("cuda_graphs", "set_cuda_graphs"),
     "layers": ("Layer", "layer_type_list", "register"),
     "mode": ("set_device", "set_mode_cpu", "set_mode_gpu", "set_random_seed"),
     "net": ("Net",),
@@ -84,6 +86,7 @@ __all__ = [
     "SGDSolver",
     "Timer",
     "__version__",
+    "cuda_graphs",
     "get_solver",
     "has_nccl",
     "init_log",
@@ -92,6 +95,7 @@ __all__ = [
     "matmul_precision",
     "prefetch",
     "register",
+    "set_cuda_graphs",
     "set_device",
     "set_matmul_precision",
     "set_mode_cpu",

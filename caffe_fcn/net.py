@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from . import mode, ops
 from .data.look_ahead import LookAhead
 from .errors import BlobMemoryError, NetError, WeightsError
+from .gpu.graphs import Graphs
 from .memory import LARGE, Head, available_bytes, unwritten
 from .net_build import build_wiring, named
 from .plan import Plan
@@ -88,6 +90,7 @@ class Net(NetInterface):
         self._build(message, phase, level, stages or (), dtype, file, dialect)
         if keep == "outputs":
             self._recycler = Recycler(self._wiring)
+            self._graphs.enabled = False  # which need all blobs to stay
         if weights is not None:
             self.copy_from(weights)
 
@@ -118,6 +121,7 @@ class Net(NetInterface):
         self._callbacks: dict[str, list[Callable[[int], Any]]] = {}
         self._look_ahead = LookAhead(self._wiring, self._callbacks)
         self._plan = Plan(self._wiring, self._callbacks)
+        self._graphs = Graphs(self._wiring, self._callbacks)
 
     # running
 
@@ -132,23 +136,31 @@ class Net(NetInterface):
         self._plan.begin(end)
         losses: list[Any] = []
         with self._postponed() as refusals:
-            for i in range(start, end + 1):
-                if refusals is not None:
-                    refusals.layer = i
-                self._call("before_forward", i)
-                if self._recycler:
-                    self._recycler.before(i)
-                try:
-                    losses += self._forward_layer(i)
-                except BlobMemoryError:
-                    self._give_back(start, i)
-                    raise
-                if self._recycler:
-                    self._recycler.after(i)
-                self._call("after_forward", i)
-                if more and i == self._look_ahead.last:
-                    self._look_ahead.start()
+            for first, last, as_graph in self._graphs.parts(start, end):
+                run = functools.partial(self._forward_layers, first, last, more)
+                losses += self._graphs.run(first, last, refusals, run) if as_graph else run(refusals)
         return sum(map(float, losses), 0.0)
+
+    def _forward_layers(self, start: int, end: int, more: bool, refusals: Any) -> list[Any]:
+        """Run layers one by one; returns their losses."""
+        losses: list[Any] = []
+        for i in range(start, end + 1):
+            if refusals is not None:
+                refusals.layer = i
+            self._call("before_forward", i)
+            if self._recycler:
+                self._recycler.before(i)
+            try:
+                losses += self._forward_layer(i)
+            except BlobMemoryError:
+                self._give_back(start, i)
+                raise
+            if self._recycler:
+                self._recycler.after(i)
+            self._call("after_forward", i)
+            if more and i == self._look_ahead.last:
+                self._look_ahead.start()
+        return losses
 
     def _give_back(self, start: int, end: int) -> None:
         """After a GPU was full: let go of what these layers computed, so that smaller inputs find room."""
@@ -206,13 +218,23 @@ class Net(NetInterface):
             raise NetError('a net built with keep="outputs" has no backward pass')
         wait_for_turn()
         with self._postponed() as refusals:
-            for i in range(start, end - 1, -1):
-                if refusals is not None:
-                    refusals.layer = i
-                self._call("before_backward", i)
-                if self._wiring.layer_backward[i]:
-                    self._backward_layer(i)
-                self._call("after_backward", i)
+            for first, last, as_graph in self._graphs.parts(start, end):
+                run = functools.partial(self._backward_layers, first, last)
+                if as_graph:
+                    self._graphs.run(first, last, refusals, run)
+                else:
+                    run(refusals)
+
+    def _backward_layers(self, start: int, end: int, refusals: Any) -> list[Any]:
+        """Run layers backward, one by one; there are no losses."""
+        for i in range(start, end - 1, -1):
+            if refusals is not None:
+                refusals.layer = i
+            self._call("before_backward", i)
+            if self._wiring.layer_backward[i]:
+                self._backward_layer(i)
+            self._call("after_backward", i)
+        return []
 
     def _backward_layer(self, i: int) -> None:
         wiring = self._wiring
@@ -256,9 +278,10 @@ class Net(NetInterface):
         self._reshape(0, len(self._wiring.layers) - 1)
 
     def _reshape(self, start: int, end: int) -> None:
-        for i in range(start, end + 1):
-            with named(self._wiring.layer_names[i], self._wiring.types[i]):
-                self._reshape_layer(i)
+        with self._recycler.looking_at_shapes() if self._recycler else contextlib.nullcontext():
+            for i in range(start, end + 1):
+                with named(self._wiring.layer_names[i], self._wiring.types[i]):
+                    self._reshape_layer(i)
 
     def _check_memory(self, start: int, end: int) -> None:
         """Refuse a forward pass through these layers whose blobs cannot fit, before any of them is allocated."""
@@ -304,6 +327,7 @@ class Net(NetInterface):
                 if id(memory) not in kept:
                     memory.release()
         self._checked_shapes = None
+        self._graphs.forget()
         device = mode.device()
         if device is not None:
             device.give_back()

@@ -23,6 +23,10 @@ class Refusals:
         """Remember a flag, a boolean array of one element."""
         self._waiting.append((self.layer, flag, complain))
 
+    def add_all(self, others: Refusals) -> None:
+        """Remember all that `others` do, such as those of a graph that has run again."""
+        self._waiting += others._waiting
+
     def found(self) -> Iterator[tuple[int, Callable[[], Any]]]:
         """Those whose flag is set now, as (layer, complain); may be asked again after a graph has run again."""
         for layer, flag, complain in self._waiting:

@@ -18,6 +18,16 @@ class Tape:
     """What a capture of a graph has recorded: calls and their results, to run again."""
 
     current: list[tuple[Any, tuple, dict, Any]] | None = None
+    before: list[tuple[np.ndarray, np.ndarray]] = []  # arrays with their values before each call, to undo it
+
+    @classmethod
+    def keep(cls, value: Any) -> None:
+        """Remember the values of the arrays among arguments, which a call may change."""
+        if isinstance(value, np.ndarray):
+            cls.before.append((value, value.copy()))
+        elif isinstance(value, (tuple, list)):
+            for part in value:
+                cls.keep(part)
 
 
 class Room:
@@ -183,6 +193,8 @@ def wrap(value: Any) -> Any:
 def run(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Call a NumPy function on device arrays. Infinities and NaN come without warnings."""
     hosts, more = unwrap(args), {key: unwrap(value) for key, value in kwargs.items()}
+    if Tape.current is not None:
+        Tape.keep([*hosts, *more.values()])
     with np.errstate(all="ignore"):
         result = function(*hosts, **more)
     if isinstance(result, np.ndarray) and result.base is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -125,12 +126,15 @@ class Stream:
         """It has happened."""
 
     def begin_capture(self, mode: Any = None) -> None:
-        """Record what follows (and run it, which a card would not)."""
-        Tape.current = []
+        """Record what follows, and run it, which the end takes back."""
+        Tape.current, Tape.before = [], []
 
     def end_capture(self) -> Graph:
-        """The recorded calls."""
+        """The recorded calls; arrays are as they were before these."""
         tape, Tape.current = Tape.current, None
+        for array, values in reversed(Tape.before):
+            array[...] = values
+        Tape.before = []
         return Graph(tape or [])
 
     def is_capturing(self) -> bool:
@@ -238,6 +242,8 @@ def make() -> ModuleType:
         setattr(module, part.__name__, part)
     module.runtime, module.memory = runtime, ModuleType("cupy.cuda.memory")  # type: ignore
     module.memory.OutOfMemoryError = OutOfMemoryError  # type: ignore
+    module.MemoryPool = lambda: SimpleNamespace(malloc=None)  # type: ignore
+    module.using_allocator = lambda allocator: contextlib.nullcontext()  # type: ignore
     module.alloc_pinned_memory = alloc_pinned_memory  # type: ignore
     module.get_current_stream = lambda device_id=None: Stream.null  # type: ignore
     module.get_elapsed_time = lambda start, end: 1.0  # type: ignore

@@ -95,6 +95,8 @@ def _call(name: str, start: Any, parameters: int, grid: tuple[int, ...], block: 
     if not 0 < block[0] <= 1024 or not 0 < grid[0] < 1 << 31:
         raise ValueError(f"{name}: no such launch: {grid}, {block}")
     values = [_value(name, arg) for arg in args]
+    if Tape.current is not None:
+        Tape.keep([arg._host for arg in args if isinstance(arg, ndarray)])
     pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
     counts["launch"] += 1
     start(grid[0], block[0], pointers)
