@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import mode
@@ -80,6 +81,19 @@ class Recycler:
                     self._wiring.blobs[k].memories[0].recycle()
         if layer == len(self._wiring.layers) - 1:
             drop_scratch()  # the first layers, whose blobs are the largest, need less than the last ones
+
+    @contextlib.contextmanager
+    def looking_at_shapes(self) -> Iterator[None]:
+        """While layers reshape outside a pass, users' layers may look at arrays, as in `bottom[0].data.shape`."""
+        blobs = self._wiring.blobs
+        given = [k for group in self._groups for k in group.blobs if blobs[k].memories[0].recycled]
+        for k in given:
+            blobs[k].memories[0].recycled = False
+        try:
+            yield
+        finally:
+            for k in given:
+                blobs[k].memories[0].recycle()
 
     def missing(self, used: Iterable[int]) -> tuple[int, int]:
         """As `Net._missing_memory`: how many of these blobs have no values, and the most bytes they take at a time."""

@@ -124,6 +124,29 @@ def test_users_layers_may_read_their_tops_again(tmp_path):
     assert [net.forward()["y"].item() for _ in range(3)] == [1, 2, 3]
 
 
+def test_users_layers_may_look_at_arrays_for_their_shapes(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text("layer { name: 'in' type: 'Input' top: 'x' input_param { shape { dim: 2 } } }\n"
+                    "layer { name: 'a' type: 'Power' bottom: 'x' top: 'a' }\n"
+                    "layer { name: 'p' type: 'Python' bottom: 'a' top: 'p' python_param { module: 'looking' "
+                    "layer: 'Looking' } }\n"
+                    "layer { name: 'y' type: 'Power' bottom: 'p' top: 'y' }\n")
+    (tmp_path / "looking.py").write_text(
+        "import caffe\nclass Looking(caffe.Layer):\n"
+        "    def setup(self, bottom, top): pass\n"
+        "    def reshape(self, bottom, top): top[0].reshape(*bottom[0].data.shape)\n"
+        "    def forward(self, bottom, top): top[0].data[...] = bottom[0].data\n")
+    net = caffe.Net(str(path), caffe.TEST, keep="outputs")
+    net.forward()
+    net.blobs["x"].reshape(3)
+    net.reshape()
+    assert net.blobs["y"].shape == (3,)
+    with pytest.raises(RecycledError):
+        assert net.blobs["a"].data.any()
+    net.blobs["x"].data[...] = 5
+    assert net.forward()["y"].tolist() == [5, 5, 5]
+
+
 @pytest.mark.parametrize("count", [0, 3, 1 << 18, (1 << 19) + 1])
 def test_zeros_can_be_written(count):
     values = zeros(count, np.float32)
