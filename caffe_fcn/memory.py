@@ -202,6 +202,7 @@ class Memory:
             if self.head in (Head.DEVICE, Head.SYNCED):
                 self.host()
             self.device, self._device_array = device, None
+        device.make_current()
         if self._device_array is None:
             self._device_array = device.zeros(self.count, self.dtype)
         if self.head is Head.HOST:

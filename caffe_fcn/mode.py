@@ -78,6 +78,11 @@ def _get_device(index: int) -> Device:
     return _devices[index]
 
 
+def gpus_in_use() -> list[int]:
+    """The numbers of the GPUs that were computed on since the process began."""
+    return sorted(_devices)
+
+
 def forget_devices() -> None:
     """Begin anew on the CPU, with GPU 0 to come: for tests."""
     global _device, _index, _warned

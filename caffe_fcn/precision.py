@@ -11,8 +11,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
+
+from . import mode
 
 NAMES = ("float32", "tf32", "half")
 
@@ -28,8 +29,10 @@ def set_matmul_precision(name: str) -> None:
     if name not in NAMES:
         raise ValueError(f"a precision is one of {', '.join(NAMES)}, got {name!r}")
     _name = name
-    if "cupy" in sys.modules:
-        apply(sys.modules["cupy"])
+    if mode.gpus_in_use():  # else the first one asks for it; without a driver CuPy could not be told
+        import cupy
+
+        apply(cupy)
 
 
 def matmul_precision() -> str:
@@ -39,8 +42,6 @@ def matmul_precision() -> str:
 
 def apply(cupy: Any) -> None:
     """Let CuPy's matrix products have the chosen precision, whatever CUPY_TF32 says."""
-    if cupy is None:  # a module that is kept from being imported
-        return
     from cupy._core import _routines_linalg as products
 
     products.set_compute_type("float32", products.COMPUTE_TYPE_DEFAULT if _name == "float32"

@@ -15,6 +15,9 @@ class StandIn:
     def __init__(self):
         self.uploads = self.downloads = 0
 
+    def make_current(self):
+        pass
+
     def zeros(self, count, dtype):
         return np.zeros(count, dtype)
 

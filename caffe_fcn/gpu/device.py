@@ -14,8 +14,6 @@ from ..memory import size_text
 
 CHUNK = 1 << 22  # bytes of a pinned buffer
 
-_here = threading.local()
-
 
 class CupyDevice:
     """GPU number `index`. Arrays are flat CuPy arrays; the work goes to CuPy's current stream."""
@@ -25,14 +23,13 @@ class CupyDevice:
 
         self.cupy = cupy
         self.index = index
+        self._card = cupy.cuda.Device(index)
         self.make_current()
         precision.apply(cupy)
 
     def make_current(self) -> None:
-        """Let this thread compute on this GPU; CUDA keeps that apart for each thread."""
-        if getattr(_here, "index", None) != self.index:
-            self.cupy.cuda.Device(self.index).use()
-            _here.index = self.index
+        """Let this thread compute on this GPU; CUDA keeps that apart for each thread, and users may change it."""
+        self._card.use()
 
     # memory
 
@@ -64,10 +61,13 @@ class CupyDevice:
         self._staging.upload(host, device)
 
     def download(self, device: Any, host: np.ndarray) -> None:
-        """Copy a device array into a flat host array, after all work that was sent before."""
-        self.make_current()
+        """Copy a device array into a flat host array, after all work that was sent before.
+
+        What this thread computes on stays as it was: the values may come from a GPU that was chosen before.
+        """
         stats.count_copy("download", host.nbytes)
-        self._staging.download(device, host)
+        with self.cupy.cuda.Device(self.index):
+            self._staging.download(device, host)
 
     @cached_property
     def _staging(self) -> Staging:
@@ -145,5 +145,6 @@ class Staging:
 
     def _fetch(self, pointer: int, size: int, which: int) -> None:
         runtime, stream = self._cuda.runtime, self._cuda.get_current_stream()
+        self._events[which].synchronize()  # an upload of another stream may still read the buffer
         runtime.memcpyAsync(self._buffers[which].ctypes.data, pointer, size, runtime.memcpyDeviceToHost, stream.ptr)
         self._events[which].record(stream)

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 INSTALL = "pip install 'caffe_fcn[gpu]' for CUDA 12, or 'caffe_fcn[gpu-cuda13]'"
+NO_CARD = 100  # cudaErrorNoDevice
 OLDEST_CUDNN = 90000  # of which the graphs for convolutions are good
 
 
@@ -28,7 +29,7 @@ def problem(index: int) -> str | None:
         return f"CuPy does not load ({error}): {INSTALL}"
     runtime = cupy.cuda.runtime
     try:
-        count = runtime.getDeviceCount()
+        count = _count(runtime)
     except runtime.CUDARuntimeError as error:
         return f"no NVIDIA driver that fits CuPy {cupy.__version__} ({error}): install or update the driver"
     if count == 0:
@@ -37,7 +38,28 @@ def problem(index: int) -> str | None:
         return f"there is no NVIDIA GPU{hidden}"
     if index >= count:
         raise ValueError(f"GPU {index} was chosen, but there are {count}, numbered from 0")
-    return _card_problem(runtime, index)
+    return _card_problem(runtime, index) or _library_problem(cupy)
+
+
+def _count(runtime: Any) -> int:
+    """How many GPUs there are; a driver that has none for us says so by an error."""
+    try:
+        return runtime.getDeviceCount()
+    except runtime.CUDARuntimeError as error:
+        if error.status == NO_CARD:
+            return 0
+        raise
+
+
+def _library_problem(cupy: Any) -> str | None:
+    """CuPy loads CUDA's libraries when it first needs them, in the middle of a pass: ask for them now, for no card."""
+    try:
+        cupy.cuda.nvrtc.getVersion()
+        _ = cupy.cuda.cublas
+    except (ImportError, RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        return f"a library of CUDA is missing ({reason}): {INSTALL}"
+    return None
 
 
 def gpu_count() -> int:

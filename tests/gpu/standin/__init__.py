@@ -6,7 +6,7 @@ CuPy. What crosses between host and device is counted in `counts`. `make()` give
 
 from __future__ import annotations
 
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
@@ -32,6 +32,7 @@ def make() -> dict[str, ModuleType]:
     cupy.get_default_memory_pool = lambda: cuda.pool  # type: ignore
     cupy.get_default_pinned_memory_pool = lambda: cuda.pinned_pool  # type: ignore
     cupy.RawModule = raw.RawModule  # type: ignore
+    on_card.nvrtc, on_card.cublas = SimpleNamespace(getVersion=lambda: (12, 8)), SimpleNamespace()  # type: ignore
     core = ModuleType("cupy._core")
     core._routines_linalg = products.Products()  # type: ignore
     return {"cupy": cupy, "cupy.cuda": on_card, "cupy._core": core}
