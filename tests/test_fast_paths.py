@@ -10,10 +10,10 @@ import pytest
 import caffe
 from caffe_fcn import ops
 from caffe_fcn.ops.cpu import threads
-from caffe_fcn.ops.cpu.conv import blocked, depthwise, full, large, pointwise, winograd
+from caffe_fcn.ops.cpu.conv import blocked, depthwise, full, large, narrow, pointwise, winograd
 from caffe_fcn.ops.reference import ReferenceOps
 
-ALGORITHMS = (blocked, depthwise, full, large, pointwise, winograd)
+ALGORITHMS = (blocked, depthwise, full, large, narrow, pointwise, winograd)
 KERNELS = {"_pooling_kernels": ("max_pool", "max_pool_same", "max_pool_backward", "ave_pool", "ave_pool_backward",
                              "max_pool_backward_pairs", "max_pool_mask"),
            "_elementwise_kernels": ("relu", "relu_in_place", "relu_backward", "relu_backward_in_place"),
@@ -85,7 +85,7 @@ def net(tmp_path):
 def test_a_forward_pass(net, taken):
     net.forward()
     assert {name: calls for name, calls in taken.items() if name != "multiply"} == {
-        "blocked.forward": 1,  # conv1_1 has too few channels for winograd
+        "narrow.forward": 1,  # conv1_1 has too few channels for winograd
         "winograd.forward": 2, "large.forward": 1, "pointwise.forward": 2,
         "depthwise.backward_data": 1,  # a deconvolution whose weight does not mix classes
         "relu_in_place": 4, "max_pool": 1, "ave_pool": 1}
@@ -97,7 +97,7 @@ def test_a_backward_pass(net, taken):
     taken.clear()
     net.backward()
     assert {name: calls for name, calls in taken.items() if name != "multiply"} == {
-        "blocked.backward_weight": 1, "large.backward_weight": 1, "large.backward_data": 1,
+        "narrow.backward_weight": 1, "large.backward_weight": 1, "large.backward_data": 1,
         "winograd.backward_weight": 2, "winograd.backward_data": 2, "pointwise.backward_weight": 2,
         "pointwise.backward_data": 2,
         "depthwise.forward": 1, "relu_backward_in_place": 6, "max_pool_backward_pairs": 1,

@@ -9,6 +9,8 @@ from ..reference.convolution import Geometry
 from . import product, threads
 from .conv import blocked, choose, diagonal, winograd
 
+FEW = 1 << 18  # values that one thread adds up sooner than two can start
+
 
 class CpuConvolution(ReferenceOps):
     """Mixed into CpuOps. What no algorithm fits (more than three spatial axes) is left to the reference."""
@@ -46,6 +48,16 @@ class CpuConvolution(ReferenceOps):
             super().convolution_backward_weight(x, grad_out, grad_weight, geometry)
         else:
             algorithm.backward_weight(x, grad_out, grad_weight, geometry)
+
+    def bias_gradient(self, grad_out: Any, grad_bias: Any) -> None:
+        """Add the gradient of a bias: threads share channels."""
+        def part(first: int, last: int) -> None:
+            ReferenceOps.bias_gradient(self, grad_out[:, first:last], grad_bias[first:last])
+
+        if grad_out.size < FEW:
+            part(0, len(grad_bias))
+        else:
+            threads.parallel(part, len(grad_bias))
 
     def im2col(self, x: Any, columns: Any, geometry: Geometry) -> None:
         """Write every kernel window of x to columns."""

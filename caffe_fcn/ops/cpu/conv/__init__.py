@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...reference.convolution import Geometry
-from . import blocked, depthwise, full, large, pointwise, winograd
+from . import blocked, depthwise, full, large, narrow, pointwise, winograd
 
-FAST = (winograd, large)  # for float32 unless the plain sums are asked for
+FAST = (winograd, large, narrow)  # for float32 unless the plain sums are asked for
 ALGORITHMS = (full, pointwise, depthwise, blocked)  # the first that fits is taken
 
 

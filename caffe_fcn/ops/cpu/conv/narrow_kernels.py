@@ -1,0 +1,62 @@
+"""Numba kernels for few input channels. Imported on first use."""
+
+from __future__ import annotations
+
+from ..jit import njit
+from ..simd import WIDTH, transpose
+from ..tile_product import LEFT, RIGHT, ROWS, tile_product
+from .winograd_kernels import stage
+
+SOME = 128  # pixels that are summed at a time: their columns and gradients stay in the cache of the first level
+PITCH = SOME + WIDTH
+LINES = RIGHT * PITCH + WIDTH  # values that the columns of so many pixels take
+
+
+@njit(cache=True, nogil=True)
+def _columns(x, plane, channels, y, column, count, kernel, lines, right):
+    """Write the columns of `count` pixels to right (count, RIGHT); (y, column) is the first tap of the first pixel."""
+    tap = 0
+    for channel in range(channels):
+        for i in range(kernel[0]):
+            for j in range(kernel[1]):
+                stage(x, plane + channel, y + i, column + j, 1, count, lines[tap * PITCH:], PITCH)
+                tap += 1
+    for pixel in range(0, count, WIDTH):
+        for part in range(0, RIGHT, WIDTH):
+            transpose(lines, part * PITCH + pixel, PITCH, right, pixel * RIGHT + part, RIGHT)
+
+
+@njit(cache=True, nogil=True)
+def _gradients(flat, start, step, rows, count, left):
+    """Write `rows` gradients of `count` pixels, `step` apart from flat[start], to left (count, LEFT), 0 behind them."""
+    for part in range(0, LEFT, WIDTH):
+        place = start + part * step
+        if rows >= part + WIDTH and place + (WIDTH - 1) * step + count + WIDTH <= flat.size:
+            for pixel in range(0, count, WIDTH):
+                transpose(flat, place + pixel, step, left, pixel * LEFT + part, LEFT)
+        else:
+            for row in range(part, part + WIDTH):
+                for pixel in range(count):
+                    left[pixel * LEFT + row] = flat[start + row * step + pixel] if row < rows else 0
+
+
+@njit(cache=True, nogil=True)
+def sum_lines(first, last, x, grad, outputs, kernel, pad, lines, left, right, sums):
+    """Add the products of gradients and columns over the rows of pixels first ... last to sums (outputs, RIGHT).
+
+    x is (N * channels, height, width), grad (N * outputs, out height, out width); their rows are counted through all
+    images. `lines`, `left` and `right` are scratch memory, and `lines` begins as zeros.
+    """
+    height, width = grad.shape[1:]
+    channels = x.shape[0] * outputs // grad.shape[0]
+    flat, target, step = grad.reshape(-1), sums.reshape(-1), height * width
+    for line in range(first, last):
+        image, y = divmod(line, height)
+        for column in range(0, width, SOME):
+            count = min(SOME, width - column)
+            _columns(x, image * channels, channels, y - pad[0], column - pad[1], count, kernel, lines, right)
+            for row in range(0, outputs, LEFT):
+                start = ((image * outputs + row) * height + y) * width + column
+                _gradients(flat, start, step, outputs - row, count, left)
+                for part in range(0, LEFT, ROWS):
+                    tile_product(count, left, part, right, 0, target, (row + part) * RIGHT, RIGHT, True)
