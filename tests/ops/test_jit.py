@@ -9,7 +9,7 @@ import numba
 import numba.core.caching
 import pytest
 
-from caffe_fcn.ops.cpu import jit
+from caffe_fcn.ops.cpu import jit, simd
 
 PROGRAM = ("import numpy as np\nfrom caffe_fcn import ops\nx = np.ones((1, 1, 2, 2), np.float32)\n"
            "for _ in range(2):\n    ops.cpu_ops().relu(x, x, 0)\n    ops.cpu_ops().relu_backward(x, x, x, 0)\n")
@@ -69,3 +69,9 @@ def test_on_a_full_disk_kernels_are_compiled(kept, monkeypatch):
 
     monkeypatch.setattr(numba.core.caching.IndexDataCacheFile, "save", full)
     assert kept() == kept() == (0, 1)
+
+
+@pytest.mark.parametrize("features", ["", "+avx2,+fma"])
+def test_vectors_are_for_what_numba_compiles_for(features, monkeypatch):
+    monkeypatch.setattr(numba.config, "CPU_FEATURES", features)  # "" with NUMBA_CPU_NAME=generic
+    assert simd._features() == features

@@ -19,8 +19,9 @@ from numba.core.extending import intrinsic, models, overload, register_model
 
 
 def _features() -> str:
-    """The instruction sets that numba compiles for, as NUMBA_CPU_FEATURES may restrict them."""
-    return str(getattr(config, "CPU_FEATURES", None) or codegen.get_host_cpu_features())
+    """The instruction sets that numba compiles for, as NUMBA_CPU_FEATURES and NUMBA_CPU_NAME may restrict them."""
+    restricted = getattr(config, "CPU_FEATURES", None)
+    return str(codegen.get_host_cpu_features() if restricted is None else restricted)
 
 
 WIDTH = 16 if "+avx512f" in _features() else 8 if "+avx2" in _features() else 4
