@@ -11,8 +11,13 @@ import torch
 from torch.nn import functional
 
 
-def torch_net(height: int, width: int, threads: int) -> tuple[Callable[[], Any], dict[str, list[Any]]]:
-    """The net in its fastest memory layout for convolutions: (a function that returns the scores, params)."""
+def torch_net(
+    height: int, width: int, threads: int, dropout: float
+) -> tuple[Callable[[], Any], dict[str, list[Any]]]:
+    """The net in its fastest memory layout for convolutions: (a function that returns the scores, params).
+
+    `dropout` is the ratio of values that are dropped after fc6 and fc7.
+    """
     torch.set_num_threads(threads)
     layout = torch.channels_last
 
@@ -45,6 +50,8 @@ def torch_net(height: int, width: int, threads: int) -> tuple[Callable[[], Any],
             blobs[pool] = functional.max_pool2d(blobs[stage[-1].name], 2, 2, ceil_mode=True)
         for conv in fcn8s.HEAD + fcn8s.SKIPS:
             convolve(blobs, conv)
+            if conv.name in ("fc6", "fc7"):
+                blobs[conv.name] = functional.dropout(blobs[conv.name], dropout)
         for deconv in fcn8s.UPSAMPLING:
             upsample(blobs, deconv)
         return blobs["score"]

@@ -1,7 +1,8 @@
 """How long is an iteration of training FCN-8s at full width, next to PyTorch on the same processor?
 
-An iteration is forward, backward and the update by gradient descent with momentum and weight decay, on one image.
-There is no dropout, so that the losses can be compared; the bilinear upsampling is not trained, as published.
+An iteration is forward with dropout, backward and the update by gradient descent with momentum and weight decay, on one
+image. The bilinear upsampling is not trained, as published. Before that, the first losses are compared where the
+dropout layers drop nothing.
 
 Usage: python benchmarks/training.py [--height 500] [--width 334] [--rounds 5] [--threads 2]
 """
@@ -19,6 +20,7 @@ from common import machine, write_results
 from interleaved import Engines, compared, report
 
 SCALE = 1e-3  # of the weights of the scores, so that probabilities stay above the smallest that Caffe's loss counts
+DROPOUT = 0.5  # after fc6 and fc7
 RATE, MOMENTUM, DECAY = 1e-10, 0.99, 0.0005  # of the published solver; the loss is a sum over pixels
 SCORES = [conv.name for conv in fcn8s.convolutions() if conv.name.startswith("score")]
 
@@ -30,10 +32,16 @@ def random_labels(height: int, width: int) -> np.ndarray:
     return labels
 
 
-def train_prototxt(height: int, width: int) -> str:
-    """The deploy net with labels and a loss; upsampling has learning rate 0."""
+def train_prototxt(height: int, width: int, dropout: float) -> str:
+    """The deploy net with dropout of this ratio, labels and a loss; upsampling has learning rate 0."""
     labels = f"input_param {{ shape {{ dim: 1 dim: 1 dim: {height} dim: {width} }} }}"
     text = fcn8s.prototxt(height, width).replace('type: "Deconvolution"', 'type: "Deconvolution" param { lr_mult: 0 }')
+    for name in ("fc6", "fc7"):
+        relu = f'layer {{ name: "relu_{name}" type: "ReLU" bottom: "{name}" top: "{name}"  }}\n'
+        before, after = text.split(relu)
+        drop = relu.replace("relu", "drop").replace("ReLU", "Dropout")
+        drop = drop.replace("  }", f" dropout_param {{ dropout_ratio: {dropout} }} }}")
+        text = before + relu + drop + after
     return (
         text
         + f"""
@@ -44,13 +52,13 @@ layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" to
     )
 
 
-def build_caffe(height: int, width: int, threads: int) -> Callable[[], np.ndarray]:
+def build_caffe(height: int, width: int, threads: int, dropout: float) -> Callable[[], np.ndarray]:
     """An iteration of this package's solver; it returns the loss before the update."""
     import caffe
 
     with tempfile.TemporaryDirectory() as folder:
         net_file, solver_file = Path(folder) / "train.prototxt", Path(folder) / "solver.prototxt"
-        net_file.write_text(train_prototxt(height, width), encoding="utf-8")
+        net_file.write_text(train_prototxt(height, width, dropout), encoding="utf-8")
         solver_file.write_text(
             f"""net: "{net_file}" lr_policy: "fixed" base_lr: {RATE} momentum: {MOMENTUM}
             weight_decay: {DECAY} max_iter: 1000""",
@@ -70,13 +78,13 @@ def build_caffe(height: int, width: int, threads: int) -> Callable[[], np.ndarra
     return iterate
 
 
-def build_torch(height: int, width: int, threads: int) -> Callable[[], np.ndarray]:
+def build_torch(height: int, width: int, threads: int, dropout: float) -> Callable[[], np.ndarray]:
     """The same in PyTorch, with its fused update."""
     import torch
     from fcn8s_torch import torch_net
     from torch.nn import functional
 
-    scores, params = torch_net(height, width, threads)
+    scores, params = torch_net(height, width, threads, dropout)
     for name in SCORES:
         for value in params[name]:
             value.mul_(SCALE)
@@ -105,10 +113,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    engines = Engines(BUILDERS, (options.height, options.width, options.threads), options.threads)
+    sizes = (options.height, options.width, options.threads)
+    engines = Engines(BUILDERS, (*sizes, 0.0), options.threads)
     differences = engines.differences()
+    engines.time(0)  # they end
+    engines = Engines(BUILDERS, (*sizes, DROPOUT), options.threads)
     results = {
-        "net": "voc-fcn8s, full width, forward, backward and update",
+        "net": "voc-fcn8s, full width, forward with dropout, backward and update",
         "image": [options.height, options.width],
         "threads": options.threads,
         "differences_of_losses": differences,
