@@ -4,7 +4,7 @@ VENV := .venv
 BENCH := .venv-bench
 BIN := $(VENV)/bin
 
-.PHONY: demo train-demo test test-fast test-gpu lint bench bench-train bench-memory clean
+.PHONY: demo train-demo test test-fast test-gpu lint bench bench-train bench-memory bench-gpu clean
 
 # Segments the shipped street photo; the pictures land in demo_out/.
 demo: $(VENV)/.installed
@@ -40,6 +40,11 @@ bench-train: $(BENCH)/.installed
 bench-memory: $(BENCH)/.installed
 	$(BENCH)/bin/python benchmarks/loading.py
 	$(BENCH)/bin/python benchmarks/memory.py
+
+# FCN-8s on a card next to PyTorch; CUDA=13 for CUDA 13.
+bench-gpu: $(BENCH)/.installed
+	$(BENCH)/bin/python -m pip install --quiet -e ".[gpu$(if $(filter 13,$(CUDA)),-cuda13)]"
+	$(BENCH)/bin/python benchmarks/gpu_fcn8s.py
 
 # The stamps make pip run again only after a change of the packaging.
 $(VENV)/.installed: setup.py pyproject.toml
