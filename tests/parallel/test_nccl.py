@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import Pipe
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
+import caffe
 from caffe_fcn import mode
 from caffe_fcn.parallel import nccl
 from caffe_fcn.parallel.peer import Peer
@@ -97,3 +100,19 @@ def test_a_lost_process_that_nobody_waits_for_does_no_harm(card, monkeypatch):
     ranks[0].peers[0]._reader.join(5)
     assert ranks[0]._communicator.calls == [("init", 2, 0)]
     ranks[0].close()
+
+
+@pytest.mark.gpu
+def test_two_cards_train_as_iter_size_2(write):
+    """Needs two cards with NCCL."""
+    cupy = pytest.importorskip("cupy")
+    if not cupy.is_available() or cupy.cuda.runtime.getDeviceCount() < 2 or not nccl.has_nccl():
+        pytest.skip("needs two GPUs and NCCL")
+    command = [sys.executable, "-m", "caffe_fcn.cli.caffe", "train", "-solver", "solver.prototxt", "-gpu"]
+    results = []
+    for gpus, iter_size in (("0,1", 1), ("0", 2)):
+        write(iter_size=iter_size)
+        subprocess.run([*command, gpus], check=True, timeout=120)
+        message = caffe.proto.caffe_pb2.NetParameter.FromString(Path("snap_iter_6.caffemodel").read_bytes())
+        results.append(np.concatenate([blob.data for layer in message.layer for blob in layer.blobs]))
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-4, atol=1e-6)
