@@ -233,3 +233,61 @@ def test_runs_of_layers(gpu):
     assert list(found.parts(0, 4)) == [(0, 0, False), (1, 2, True), (3, 4, False)]
     assert list(found.parts(3, 3)) == [(3, 3, False)]
     assert list(caffe.Net("net.prototxt", caffe.TEST, keep="outputs")._graphs.parts(0, 8)) == [(0, 8, False)]
+
+LAYERS = {
+    "AbsVal": "", "Bias": "bias_param { filler { type: 'gaussian' std: 1 } }", "ELU": "", "Flatten": "",
+    "InnerProduct": "inner_product_param { num_output: 7 weight_filler { type: 'xavier' } }",
+    "LRN": "lrn_param { local_size: 3 }", "PReLU": "", "Power": "power_param { power: 2 shift: 1 }",
+    "Pooling": "pooling_param { pool: AVE kernel_size: 3 stride: 2 }",
+    "Reshape": "reshape_param { shape { dim: 0 dim: -1 } }",
+    "Scale": "scale_param { bias_term: true }", "Sigmoid": "", "Softmax": "", "TanH": "",
+    "Convolution": "convolution_param { num_output: 3 kernel_size: 3 dilation: 2 weight_filler { type: 'xavier' } }",
+}
+LOSSES = {
+    "SoftmaxWithLoss": "loss_param { ignore_label: 1 normalization: VALID }", "EuclideanLoss": "",
+    "SigmoidCrossEntropyLoss": "loss_param { ignore_label: 1 normalization: VALID }",
+}
+PARTS = {
+    **{name: f"layer {{ name: 'it' type: '{name}' bottom: 'x' top: 'y' {param} }}" for name, param in LAYERS.items()},
+    **{name: f"layer {{ name: 'it' type: '{name}' bottom: 'x' bottom: 'T' top: 'y' {param} }}".replace(
+        "'T'", "'l'" if name.startswith("Softmax") else "'t'") for name, param in LOSSES.items()},
+    "Concat": "layer { name: 'it' type: 'Concat' bottom: 'x' bottom: 't' top: 'y' }",
+    "Eltwise": "layer { name: 'it' type: 'Eltwise' bottom: 'x' bottom: 't' top: 'y' eltwise_param { operation: MAX } }",
+    "Slice": "layer { name: 'it' type: 'Slice' bottom: 'x' top: 'y' top: 'z' }",
+}
+START = """
+layer { name: 'in' type: 'Input' top: 'x' top: 't' top: 'l' input_param {
+  shape { dim: 2 dim: 4 dim: 6 dim: 8 } shape { dim: 2 dim: 4 dim: 6 dim: 8 } shape { dim: 2 dim: 1 dim: 6 dim: 8 } } }
+"""
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_each_type_gives_the_same_numbers(on, gpu, name):
+    """Passes over inputs that change, losses with pixels to ignore, and gradients that add up."""
+    (on / "part.prototxt").write_text(f"force_backward: true {START} {PARTS[name]}")
+    results = []
+    for enabled in (True, False):
+        graphs.set_cuda_graphs(enabled)
+        caffe.set_random_seed(3)
+        net = caffe.Net("part.prototxt", caffe.TRAIN)
+        random = np.random.default_rng(0)
+        found = []
+        with stats.watch() as seen:
+            for _ in range(2 * USES + 3):
+                net.blobs["x"].data[...] = random.normal(size=(2, 4, 6, 8))
+                net.blobs["t"].data[...] = random.integers(2, size=(2, 4, 6, 8))
+                net.blobs["l"].data[...] = random.integers(4, size=(2, 1, 6, 8))
+                net.forward()
+                if not name.endswith("Loss"):
+                    net.blobs["y"].diff[...] = random.normal(size=net.blobs["y"].shape)
+                net.backward()
+                blobs = [net.blobs["x"], net.blobs["y"], *itertools.chain(*net.params.values())]
+                found.append([half.copy() for blob in blobs for half in (blob.data, blob.diff)])
+        assert seen["graph captures"] == 2 * enabled
+        results.append(found)
+    assert_same(*results, 0)
+
+
+def test_all_types_that_are_captured_are_tested():
+    tested = {*PARTS, "Input", "ReLU", "Dropout", "Deconvolution", "Crop", "Split", "Silence"}
+    assert tested == graphs.CAPTURED
