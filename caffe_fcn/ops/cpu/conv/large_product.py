@@ -25,11 +25,7 @@ def prefetch(typing: Any, array: Any, index: Any) -> Any:
     """prefetch(array, index): bring the value at a flat index, which may lie outside, to the second cache."""
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, value=args[0]).data
-        at = builder.gep(data, [context.cast(builder, args[1], signature.args[1], types.intp)])
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        builder.call(function, [builder.bitcast(at, byte), number(0), number(2), number(1)])
+        simd.prefetch(builder, builder.gep(data, [context.cast(builder, args[1], signature.args[1], types.intp)]))
         return context.get_dummy_value()
 
     return types.void(array, index), generate
