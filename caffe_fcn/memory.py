@@ -10,6 +10,7 @@ import contextlib
 import enum
 import mmap
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -217,6 +218,10 @@ class Memory:
             self.head = Head.SYNCED
         return self._host_array if self.head is Head.SYNCED else self.host()  # type: ignore[return-value]
 
+    def is_held(self) -> bool:
+        """Has somebody else a view of the host array, so that it should follow what a GPU computes?"""
+        return self._host_array is not None and sys.getrefcount(self._host_array) > _UNHELD
+
     def overwritten(self, device: Device) -> None:
         """Declare that all values are written on `device` next: those of the host need not be copied there."""
         if self.device is device and self._device_array is not None and not self.recycled:
@@ -239,3 +244,13 @@ class Memory:
             if free is not None and self.nbytes > free:
                 raise MemoryError(f"{self.nbytes / 2**30:.1f} GiB are needed, {free / 2**30:.1f} GiB are free")
         return zeros(self.count, self.dtype)
+
+
+def _references() -> int:
+    """What sys.getrefcount says of a host array that a Memory alone has: it differs between versions of Python."""
+    memory = Memory(1, np.dtype(np.float32))
+    memory.host()
+    return sys.getrefcount(memory._host_array)
+
+
+_UNHELD = _references()

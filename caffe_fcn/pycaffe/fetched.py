@@ -7,26 +7,36 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..blob import Blob
+
 if TYPE_CHECKING:
-    from ..blob import Blob
+    from collections.abc import Callable
 
 
 class Fetched(dict[str, np.ndarray]):
-    """Arrays of blobs by name; the first access of each copies it. A script that ignores the result costs no copy.
+    """Arrays of blobs by name, copied when they are asked for. A script that ignores the result costs no copy.
+
+    Each access gives what the blob holds then, as Caffe's views do. An array that somebody still has from before is
+    brought up to date at once, as Caffe does with all of them. KeyError for a name that is no blob.
 
     half  "data" or "diff"
     """
 
     def __init__(self, blobs: Mapping[str, Blob], names: Iterable[str], half: str) -> None:
-        super().__init__(dict.fromkeys(names))  # type: ignore[arg-type]
-        self._blobs, self._half = blobs, half
+        super().__init__({name: blobs[name] for name in names})  # type: ignore[misc]
+        self._half = half
+        for name in self:
+            if blobs[name].memories[half == "diff"].is_held():
+                self[name]
 
     def __getitem__(self, name: str) -> np.ndarray:
-        if super().__getitem__(name) is None:
-            self[name] = getattr(self._blobs[name], self._half)
-        return super().__getitem__(name)
+        return self._array(super().__getitem__(name))
 
-    # a dict's own methods would show what is not there yet
+    def _array(self, value: Any) -> Any:
+        """The array of a value that is kept here: a blob, or what the user has put in."""
+        return getattr(value, self._half) if isinstance(value, Blob) else value
+
+    # a dict's own methods would show the blobs
 
     def __iter__(self) -> Iterator[str]:
         return super().__iter__()  # makes dict(...) ask for the values one by one
@@ -37,18 +47,34 @@ class Fetched(dict[str, np.ndarray]):
     def __eq__(self, other: object) -> bool:
         return self.copy() == other
 
+    def __ne__(self, other: object) -> bool:
+        return self.copy() != other
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.copy()
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return dict, (self.copy(),)  # pickled and copied as what it looks like
+
     def get(self, name: str, default: Any = None) -> Any:
         """As of a dict."""
-        try:
-            return self[name]
-        except KeyError:
-            return default
+        return self._array(super().get(name, default))
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """As of a dict."""
+        return self._array(super().setdefault(name, default))
 
     def pop(self, name: str, *default: Any) -> Any:
         """As of a dict."""
-        if name in self:
-            self[name]
-        return super().pop(name, *default)
+        return self._array(super().pop(name, *default))
+
+    def popitem(self) -> tuple[str, np.ndarray]:
+        """As of a dict."""
+        name, value = super().popitem()
+        return name, self._array(value)
 
     def copy(self) -> dict[str, np.ndarray]:
         """A plain dict of all arrays."""

@@ -10,6 +10,7 @@ from caffe_fcn import mode, stats
 from caffe_fcn.blob import Blob
 from caffe_fcn.errors import BlobMemoryError, NotSupportedError
 from caffe_fcn.gpu import device as device_module
+from caffe_fcn.memory import Memory
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -46,6 +47,20 @@ def test_copies_are_counted_with_the_lines_that_asked(any_gpu):
     lines = {name: int(place.rpartition(":")[2]) for name, place in seen.places}
     assert lines["downloads"] == lines["uploads"] + 1
     assert all(place.startswith("test_device.py:") for _, place in seen.places)
+
+
+@pytest.mark.parametrize("count", [3, 1 << 19])  # the larger one has pages of its own
+def test_views_that_users_have_are_noticed(count, any_gpu):
+    memory, blob = Memory(count, np.dtype(np.float32)), Blob((count,))
+    assert not memory.is_held()
+    memory.host()
+    assert not memory.is_held()
+    view = blob.data[1:].reshape(-1)
+    assert blob.memories[0].is_held()
+    blob.array[...] = 1
+    assert blob.memories[0].is_held()
+    del view
+    assert not blob.memories[0].is_held()
 
 
 def test_watches_end(gpu):

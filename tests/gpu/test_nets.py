@@ -1,6 +1,8 @@
 """Nets and solvers in GPU mode: the CPU's numbers, few copies, and errors that name the layer."""
 
+import copy
 import gc
+import pickle
 
 import numpy as np
 import pytest
@@ -142,19 +144,59 @@ def test_results_come_when_they_are_asked_for(fcn, any_gpu):
         assert len(result) == 2
     assert seen["downloads"] == 0
     loss = result["loss"]
-    assert loss is result["loss"]
+    assert np.shares_memory(loss, result["loss"])
     assert loss == net.blobs["loss"].data
     assert {name: value.shape for name, value in result.items()} == {"loss": (), "score": net.blobs["score"].shape}
-    for way in (result, dict(result), {**result}, result.copy()):
-        assert [value is None for value in way.values()] == [False, False]
+    ways = (result, dict(result), {**result}, result.copy(), result | {}, {} | result, copy.copy(result),
+            pickle.loads(pickle.dumps(result)), dict(zip(result, result.values(), strict=True)))
+    for way in ways:
+        assert all(type(value) is np.ndarray for value in way.values()) and len(way) == 2
+    assert type(ways[-2]) is dict
     assert result.get("nothing", 1) == 1
     assert result.get("score").shape == net.blobs["score"].shape
+    assert result.setdefault("score").shape == net.blobs["score"].shape
     assert "array(" in repr(net.forward())
-    assert net.forward().pop("loss") is not None
-    with pytest.raises(KeyError):
-        result["nothing"]
+    alone = net.forward()
+    assert (alone == {"loss": loss}, alone != {"loss": loss}) == (True, False)
+    assert net.forward().pop("loss") == net.forward().popitem()[1] == loss
+    assert net.forward().pop("nothing", 5) == 5
+    for taken in (lambda: result["nothing"], lambda: result.pop("nothing")):
+        with pytest.raises(KeyError):
+            taken()
     result["own"] = loss
     assert result["own"] is loss
+    with pytest.raises(KeyError, match="nothing"):
+        net.forward(["nothing"])
+
+
+@pytest.mark.parametrize("took", [lambda net: net.forward()["loss"], lambda net: net.blobs["loss"].data])
+def test_an_array_of_an_output_follows_the_passes(took, fcn, any_gpu):
+    """Also if their results are ignored. Of other blobs it does not, as in Caffe's GPU mode."""
+    net = fcn()
+    loss, result = took(net), net.forward()
+    for scale in (2, 3):
+        fill(net, scale)
+        net.forward()
+        fresh = net.blobs["loss"].array.get()
+        assert loss == fresh
+        assert result["loss"] == fresh
+    assert result.keys() == {"loss"}
+
+
+def test_a_gradient_that_somebody_has_follows_the_passes(fcn, any_gpu):
+    net = fcn()
+    net.forward()
+    grad = net.backward(["score"])["score"]
+    want = grad.copy()
+    assert want.any()
+    grad[...] = 0
+    for downloads in (1, 0):
+        with stats.watch() as seen:
+            net.backward(["score"])
+        assert seen["downloads"] == downloads
+        if downloads:
+            np.testing.assert_array_equal(grad, want)
+            del grad
 
 
 def test_inputs_may_be_on_the_card(fcn, any_gpu):
