@@ -13,7 +13,7 @@ import functools
 import itertools
 import logging
 import os
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 USES = 32  # of a pass before it is captured: by then the plans of its convolutions are settled
 KEPT = 16  # graphs of a net, each with the memory of its temporary arrays
 SEEN = 256  # passes that are counted
+ATTEMPTS = 3  # to capture a pass
 CAPTURED = frozenset(str.split("""
     AbsVal Bias Concat Convolution Crop Deconvolution Dropout ELU Eltwise EuclideanLoss Flatten InnerProduct Input LRN
     PReLU Pooling Power ReLU Reshape Scale Sigmoid SigmoidCrossEntropyLoss Silence Slice Softmax SoftmaxWithLoss Split
@@ -125,7 +126,7 @@ class Graphs:
                       for kind, layer in zip(wiring.types, wiring.layers, strict=True)]
         self._uses: OrderedDict[Hashable, int] = OrderedDict()
         self._recorded: OrderedDict[Hashable, Recorded] = OrderedDict()
-        self._refused: set[Hashable] = set()
+        self._failures: Counter[Hashable] = Counter()
         self._last: Recorded | None = None  # what the latest forward pass ran, if it was a graph
         self.enabled = True
 
@@ -133,7 +134,7 @@ class Graphs:
         """Give all graphs and their memory back."""
         self._recorded.clear()
         self._uses.clear()
-        self._refused.clear()
+        self._failures.clear()
         self._last = None
 
     def parts(self, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
@@ -179,7 +180,7 @@ class Graphs:
             self._uses.pop(key, None)
             recorded = None
         if recorded is None:
-            if key in self._refused or self._count(key) <= USES:
+            if self._failures[key] >= ATTEMPTS or self._count(key) <= USES:
                 return one_by_one(refusals)
             recorded = self._capture(key, start, end, one_by_one)
             if recorded is None:
@@ -206,7 +207,9 @@ class Graphs:
         return self._uses[key]
 
     def _capture(self, key: Hashable, start: int, end: int, one_by_one: Callable[[Any], list[Any]]) -> Recorded | None:
-        """Record what the layers do, without doing it; None, and never again, if they do more than start kernels."""
+        """Record what the layers do, without doing it; None if they do more than start kernels: another
+        attempt follows later, for it may have been a trial of a plan, but not many.
+        """
         layers = range(min(start, end), max(start, end) + 1)
         recorded = Recorded(self._wiring, layers, start > end)
         while len(self._recorded) >= KEPT:
@@ -227,7 +230,8 @@ class Graphs:
             memory.head = head
         if problem is not None:
             logger.info("no CUDA graph for layers %d to %d: %s", start, end, problem)
-            self._refused.add(key)
+            self._failures[key] += 1
+            del self._uses[key]
             return None
         recorded.captured(*captured)
         self._recorded[key] = recorded
