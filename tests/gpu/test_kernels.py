@@ -270,8 +270,9 @@ def test_sigmoid_loss(kernels, dtype, part):
 @pytest.mark.parametrize("dtype", BOUNDS)
 @pytest.mark.parametrize("slope", [0, 0.1, -0.5])
 def test_relu_and_sigmoid(kernels, slope, dtype):
-    x = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, 3, -3, -20], dtype)
-    grad, results = np.arange(9.).astype(dtype), []
+    tiny = 1e-40 if kernels.on_host or dtype is np.float64 else 1e-30  # on a card what is less than normal counts as 0
+    x = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, tiny, 3, -3, -20], dtype)
+    grad, results = np.arange(1., 10).astype(dtype), []
     for ops in (REFERENCE, kernels):
         out, back, gate = np.empty_like(x), np.empty_like(x), np.empty_like(x)
         ops.relu(x, out, slope)
