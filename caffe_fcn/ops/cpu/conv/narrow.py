@@ -1,4 +1,4 @@
-"""Few input channels, as of a picture: the gradient of the weight from columns of at most one panel.
+"""Few input channels, as of a picture: the gradient of the weight from short columns.
 
 The columns and the gradients of some pixels are brought into the order of `tile_product` within the cache. The other
 passes are those of `blocked`.
@@ -15,28 +15,27 @@ from .. import threads
 from .blocked import backward_data as backward_data
 from .blocked import forward as forward
 
+COLUMN = 32  # values of a column at most; whole panels of right operands, whatever the processor
 BLOCKS = 32  # sums that are made apart; not of the number of threads, so that results do not depend on it
 PIXELS = 1 << 12  # of the outputs at least; fewer are not worth it
 
 
 def fits(x: tuple[int, ...], out: tuple[int, ...], geometry: Geometry) -> bool:
-    """Is it a kernel on two axes with stride 1 whose columns are no longer than a panel is wide?"""
-    from ..simd import WIDTH
-
+    """Is it a kernel on two axes with stride 1 whose columns are short?"""
     return (len(x) == 4 and geometry.stride == geometry.dilation == (1, 1) and geometry.group == 1
-            and x[1] * geometry.taps <= 2 * WIDTH and x[0] * math.prod(out[2:]) >= PIXELS)
+            and x[1] * geometry.taps <= COLUMN and x[0] * math.prod(out[2:]) >= PIXELS)
 
 
 def backward_weight(x: np.ndarray, grad_out: np.ndarray, grad_weight: np.ndarray, geometry: Geometry) -> None:
     """Add the gradient of the weight: threads share blocks of rows of pixels."""
-    from ..tile_product import LEFT, RIGHT
+    from ..tile_product import LEFT
     from . import narrow_kernels as kernels
 
     outputs, taps = grad_out.shape[1], x.shape[1] * geometry.taps
     images, grads = (array.reshape(-1, *array.shape[2:]) for array in (x, grad_out))
     lines = grad_out.shape[0] * grad_out.shape[2]
     blocks = min(BLOCKS, lines)
-    sums = np.zeros((blocks, -(-outputs // LEFT) * LEFT, RIGHT), np.float32)
+    sums = np.zeros((blocks, -(-outputs // LEFT) * LEFT, COLUMN), np.float32)
 
     def task(block: int) -> None:
         rows = threads.scratch("narrow lines", (kernels.LINES,), np.float32)
@@ -44,7 +43,7 @@ def backward_weight(x: np.ndarray, grad_out: np.ndarray, grad_weight: np.ndarray
         kernels.sum_lines(lines * block // blocks, lines * (block + 1) // blocks, images, grads, outputs,
                           geometry.kernel, geometry.pad, rows,
                           threads.scratch("narrow left", (kernels.SOME * LEFT,), np.float32),
-                          threads.scratch("narrow right", (kernels.SOME * RIGHT,), np.float32), sums[block])
+                          threads.scratch("narrow right", (kernels.SOME * COLUMN,), np.float32), sums[block])
 
     threads.each(task, blocks)
     grad_weight += sums.sum(axis=0)[:outputs, :taps].reshape(grad_weight.shape)

@@ -5,25 +5,29 @@ from __future__ import annotations
 from ..jit import njit
 from ..simd import WIDTH, transpose
 from ..tile_product import LEFT, RIGHT, ROWS, tile_product
+from .narrow import COLUMN
 from .winograd_kernels import stage
 
+PANELS = COLUMN // RIGHT
 SOME = 128  # pixels that are summed at a time: their columns and gradients stay in the cache of the first level
 PITCH = SOME + WIDTH
-LINES = RIGHT * PITCH + WIDTH  # values that the columns of so many pixels take
+LINES = COLUMN * PITCH + WIDTH  # values that the columns of so many pixels take
 
 
 @njit(cache=True, nogil=True)
 def _columns(x, plane, channels, y, column, count, kernel, lines, right):
-    """Write the columns of `count` pixels to right (count, RIGHT); (y, column) is the first tap of the first pixel."""
+    """Write the columns of `count` pixels to right (PANELS, SOME, RIGHT); (y, column) is the first tap of the first."""
     tap = 0
     for channel in range(channels):
         for i in range(kernel[0]):
             for j in range(kernel[1]):
                 stage(x, plane + channel, y + i, column + j, 1, count, lines[tap * PITCH:], PITCH)
                 tap += 1
-    for pixel in range(0, count, WIDTH):
-        for part in range(0, RIGHT, WIDTH):
-            transpose(lines, part * PITCH + pixel, PITCH, right, pixel * RIGHT + part, RIGHT)
+    for panel in range(PANELS):
+        for pixel in range(0, count, WIDTH):
+            for part in range(0, RIGHT, WIDTH):
+                transpose(lines, (panel * RIGHT + part) * PITCH + pixel, PITCH,
+                          right, (panel * SOME + pixel) * RIGHT + part, RIGHT)
 
 
 @njit(cache=True, nogil=True)
@@ -42,7 +46,7 @@ def _gradients(flat, start, step, rows, count, left):
 
 @njit(cache=True, nogil=True)
 def sum_lines(first, last, x, grad, outputs, kernel, pad, lines, left, right, sums):
-    """Add the products of gradients and columns over the rows of pixels first ... last to sums (outputs, RIGHT).
+    """Add the products of gradients and columns over the rows of pixels first ... last to sums (outputs, COLUMN).
 
     x is (N * channels, height, width), grad (N * outputs, out height, out width); their rows are counted through all
     images. `lines`, `left` and `right` are scratch memory, and `lines` begins as zeros.
@@ -58,5 +62,7 @@ def sum_lines(first, last, x, grad, outputs, kernel, pad, lines, left, right, su
             for row in range(0, outputs, LEFT):
                 start = ((image * outputs + row) * height + y) * width + column
                 _gradients(flat, start, step, outputs - row, count, left)
-                for part in range(0, LEFT, ROWS):
-                    tile_product(count, left, part, right, 0, target, (row + part) * RIGHT, RIGHT, True)
+                for panel in range(PANELS):
+                    for part in range(0, LEFT, ROWS):
+                        tile_product(count, left, part, right, panel * SOME * RIGHT,
+                                     target, (row + part) * COLUMN + panel * RIGHT, COLUMN, True)
