@@ -15,6 +15,8 @@ from pathlib import Path
 
 from caffe_fcn.errors import CaffeFcnError
 
+INTERRUPTED = 130  # exit status
+
 # command -> module; a module is imported only when its command is asked for
 COMMANDS: dict[str, str] = {
     "classify": "classify",
@@ -72,6 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (CaffeFcnError, FileNotFoundError) as error:
         print(f"caffe-fcn {name}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"caffe-fcn {name}: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:  # whoever reads the output, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end
         return 1

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caffe_fcn.cli.progress import track
-from caffe_fcn.errors import FormatError
+from caffe_fcn.errors import FormatError, MissingFileError
 from caffe_fcn.formats.atomic import atomic_write
 from caffe_fcn.formats.files import make_folder
 
@@ -23,22 +23,17 @@ if TYPE_CHECKING:
 
     from caffe_fcn.evaluation.judges.base import Judge, Outcome, Pair, Report
 
-INTERRUPTED = 130
 PICTURES = (".png", ".bmp", ".tif", ".tiff")
 SHOWN = 5  # problems of one kind in words
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status: 1 if there are pictures that could not be scored, 130 if interrupted.
+    """Run the command; returns its exit status: 1 if there are pictures that could not be scored.
 
     Raises a CaffeFcnError if nothing can be scored at all.
     """
     options = _parser().parse_args(argv)
-    try:
-        return options.run(options)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return options.run(options)
 
 
 # arguments
@@ -87,12 +82,13 @@ def _segmentation(parser: argparse.ArgumentParser) -> None:
 def _edges(parser: argparse.ArgumentParser) -> None:
     _folders(parser, "folder of grey pictures, white for edges", "folder of BSDS's .mat files, or of one person's "
                                                                  "pictures")
-    parser.add_argument("--thresholds", type=_whole(1), default=99, metavar="N", help="evenly between 0 and 1 (99)")
+    parser.add_argument("--thresholds", type=_whole(1, 10_000), default=99, metavar="N",
+                        help="evenly between 0 and 1 (99)")
     parser.add_argument("--tolerance", type=_number(0), default=0.0075, metavar="SHARE",
                         help="of the diagonal, how far apart matched pixels may be (0.0075; NYUDv2: 0.011)")
     parser.add_argument("--maxima", action="store_true", help="first keep only maxima across the edges, as for HED")
     parser.add_argument("--no-thinning", action="store_true", help="take edges as they are above a threshold")
-    parser.add_argument("--jobs", type=_whole(1), default=1, metavar="N", help="processes that share the work (1)")
+    parser.add_argument("--jobs", type=_whole(1, 256), default=1, metavar="N", help="processes that share the work (1)")
     parser.set_defaults(run=_run_edges)
 
 
@@ -174,6 +170,8 @@ def _check_sources(options: argparse.Namespace) -> None:
         raise FormatError("give the folder of the predictions and that of the true labels, or --model and --data")
     if options.weights and not options.data:
         raise FormatError("--weights is for a net that predicts: give --data, too")
+    if options.photos and not options.photos.is_dir():
+        raise MissingFileError(f"there is no folder '{options.photos}' (--photos)", str(options.photos))
 
 
 def _run_edges(options: argparse.Namespace) -> int:
@@ -206,6 +204,8 @@ def _run_depth(options: argparse.Namespace) -> int:
     for name, ends in (("--within", options.within), ("--clip", options.clip or (0, 1))):
         if not ends[0] < ends[1]:
             raise FormatError(f"{name} needs MIN < MAX, got {ends[0]:g} and {ends[1]:g}")
+    if not options.unit > 0:
+        raise FormatError("--unit must be above 0")
     judge = DepthJudge(options.unit, tuple(options.within), options.clip and tuple(options.clip))
     return _score(options, judge, found)
 
@@ -224,6 +224,8 @@ def _score(options: argparse.Namespace, judge: Judge[Any], found: Outcome[Pair],
     """Judge the pairs, write and print the report; returns the exit status."""
     from caffe_fcn.evaluation.judges.base import judge_all
 
+    if options.out:
+        make_folder(options.out)  # before the work: it may take long
     judged = judge_all(judge, list(found.records.values()), track, jobs)
     problems = [*found.problems, *judged.problems]
     if not judged.records:
@@ -233,7 +235,6 @@ def _score(options: argparse.Namespace, judge: Judge[Any], found: Outcome[Pair],
     text = json.dumps(_plain({"task": options.task, "frames": len(judged.records), **report.scores, **report.details,
                               "problems": problems}), indent=2)
     if options.out:
-        make_folder(options.out)
         with atomic_write(options.out / "scores.json") as file:
             file.write(text.encode() + b"\n")
     print(text if options.json else _text(report, len(judged.records), options.worst))

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..memory import check_room
+
+BYTES = 32  # for each pixel and each place where its partner may be
+
 
 def match(predicted: np.ndarray, truth: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Match the pixels of two edge maps (height, width), bool, at most `tolerance` pixels apart.
 
-    Returns which pixels of each have a partner, (height, width) bool. Raises ValueError for other shapes.
+    Returns which pixels of each have a partner, (height, width) bool. Raises ValueError for other shapes,
+    BlobMemoryError for a tolerance so large that there is no room for the pairs.
     """
     if predicted.shape != truth.shape or predicted.ndim != 2:
         raise ValueError(f"edge maps need one shape (height, width), got {predicted.shape} and {truth.shape}")
@@ -30,6 +35,7 @@ def _near(first: np.ndarray, second: np.ndarray, shape: tuple[int, ...], toleran
           ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs that may be matched: index in `first` (N, 2), index in `second` (M, 2), distance; by the first."""
     reach = int(min(tolerance, max(shape)))
+    check_room(BYTES * len(first) * (2 * reach + 1)**2, f"matching {len(first)} pixels up to {reach} pixels apart")
     number = np.full([size + 2 * reach for size in shape], -1)
     number[tuple(second.T + reach)] = np.arange(len(second))
     down, right = np.mgrid[-reach:reach + 1, -reach:reach + 1]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
+from caffe_fcn.errors import BlobMemoryError
 from caffe_fcn.evaluation.matching import _assign, _near, match
 
 
@@ -65,6 +66,12 @@ def test_nothing_to_match():
     for predicted, truth in ((pixels(), pixels()), (pixels((0, 0)), pixels()), (pixels(), pixels((8, 11)))):
         ours, theirs = match(predicted, truth, 3)
         assert not ours.any() and not theirs.any()
+
+
+def test_a_tolerance_that_there_is_no_room_for(monkeypatch):
+    monkeypatch.setattr("caffe_fcn.memory.available_bytes", lambda: 2**28)
+    with pytest.raises(BlobMemoryError, match=r"matching 10000 pixels up to 100 pixels apart needs 12\.0 GiB"):
+        match(np.ones((100, 100), bool), np.ones((100, 100), bool), 1000)
 
 
 def test_another_size_is_refused():

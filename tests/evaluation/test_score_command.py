@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import sys
 
 import numpy as np
 import pytest
@@ -41,7 +44,7 @@ def test_label_pictures(labels, capsys):
     photo(labels / "p/a_overlay.png", 0)  # what `predict` writes beside them
     text(labels / "classes.txt", "sky", "road", "car", "tree")
     status, out, err = score(capsys, "segmentation", labels / "p", labels / "t", "--out", labels / "out",
-                             "--photos", labels / "photos", "--worst", 0)
+                             "--photos", labels / "p", "--worst", 0)
     assert (status, err) == (0, "")
     rows = [line.split() for line in out.splitlines()]
     assert rows[1:5] == [["0", "sky", "44.4", "87.5", "87.5"], ["1", "road", "33.3", "100.0", "75.0"],
@@ -111,13 +114,14 @@ def test_without_known_classes_all_ids_but_the_ignored_are(labels, capsys):
     (["p", "t", "--data", "t"], "--data scores what a net predicts: give --model NAME, and no folders"),
     (["p", "t", "--weights", "w"], "--weights is for a net that predicts: give --data, too"),
     (["p", "t", "--out", "t/a.png"], r"cannot make the folder '.*a\.png'"),
-    (["p", "t", "--out", "out", "--photos", "t"], r"there is no file '.*"),
+    (["p", "t", "--out", "out", "--photos", "photos"], r"there is no file '.*"),
+    (["p", "t", "--out", "out", "--photos", "nowhere", "--worst", "1"], r"there is no folder 'nowhere' \(--photos\)"),
+    (["p", "empty"], "nothing is known to compare 'p' with: no truths were found"),
 ])
 def test_what_stops_the_command(labels, capsys, monkeypatch, arguments, message):
     monkeypatch.chdir(labels)
-    if "--photos" in arguments:
-        (labels / "photos").mkdir()
-        arguments = [*arguments[:-1], "photos"]
+    for folder in ("photos", "empty"):
+        (labels / folder).mkdir()
     status, _, err = score(capsys, "segmentation", *arguments)
     assert status == 2 and len(err.splitlines()) == 1 and re.search(message, err)
 
@@ -313,6 +317,8 @@ def test_depths(tmp_path, capsys):
     ([[5, 5]], [[0, 0]], [], "has no pixel with a depth that counts"),
     ([[5, 5]], [[7, 7]], ["--within", "1", "2"], "has no pixel with a depth that counts"),
     ([[5, 5]], [[7, 7]], ["--clip", "2", "1"], "--clip needs MIN < MAX, got 2 and 1"),
+    ([[5, 5]], [[7, 7]], ["--unit", "0"], "--unit must be above 0"),
+    ([[5, 5]], [[7, 7]], ["--unit", "1e300", "--within", "0", "9"], "has no pixel with a depth that counts"),
 ])
 def test_depths_that_cannot_be_compared(tmp_path, capsys, predicted, truth, arguments, message):
     depth(tmp_path / "p/a.png", predicted)
@@ -340,10 +346,32 @@ def test_files_that_are_no_depths(tmp_path, capsys, content):
     [], ["photos"], ["edges", "p", "t", "--thresholds", "0"], ["edges", "p", "t", "--tolerance", "-1"],
     ["edges", "p", "t", "--tolerance", "nan"], ["pose", "p", "t", "--reference", "foot"], ["depth", "p"],
     ["segmentation", "p", "t", "--ignore", "256"], ["edges", "p", "t", "--jobs", "x"],
+    ["edges", "p", "t", "--jobs", "257"], ["edges", "p", "t", "--thresholds", "10001"],
 ])
 def test_arguments_that_are_refused(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["score", *arguments])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_process_that_the_system_ends(tmp_path, capsys, monkeypatch):
+    for name in "abc":
+        grey(tmp_path / f"p/{name}.png", line(10))
+        grey(tmp_path / f"t/{name}.png", line(10))
+    monkeypatch.setattr("caffe_fcn.evaluation.judges.edges.EdgeJudge.judge", end_at_once)
+    status, _, err = score(capsys, "edges", tmp_path / "p", tmp_path / "t", "--jobs", 2)
+    assert status == 2 and "the system ended a process" in err and len(err.splitlines()) == 1
+
+
+def end_at_once(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_no_more_processes_than_pictures(tmp_path, capsys, monkeypatch):
+    grey(tmp_path / "p/a.png", line(10))
+    grey(tmp_path / "t/a.png", line(10))
+    monkeypatch.setattr("caffe_fcn.evaluation.judges.base.ProcessPoolExecutor", None)
+    assert score(capsys, "edges", tmp_path / "p", tmp_path / "t", "--jobs", 8)[0] == 0
 
 
 def test_interrupted(labels, capsys, monkeypatch):
@@ -352,4 +380,4 @@ def test_interrupted(labels, capsys, monkeypatch):
 
     monkeypatch.setattr("caffe_fcn.evaluation.judges.segmentation.confusion", stop)
     status, out, err = score(capsys, "segmentation", labels / "p", labels / "t", "--out", labels / "out")
-    assert (status, out, err) == (130, "", "interrupted\n") and not (labels / "out").exists()
+    assert (status, out, err) == (130, "", "caffe-fcn score: interrupted\n") and not list((labels / "out").iterdir())

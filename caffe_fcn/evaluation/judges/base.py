@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -66,7 +68,10 @@ class Outcome(Generic[Record]):
 
 def judge_all(judge: Judge[Record], pairs: Sequence[Pair], track: Track = lambda items, _: items,
               jobs: int = 1) -> Outcome[Record]:
-    """Judge all pairs; `jobs` processes share the work. What is wrong with one does not stop the others."""
+    """Judge all pairs; `jobs` processes share the work. What is wrong with one does not stop the others.
+
+    Raises CaffeFcnError if the system ends one of the processes.
+    """
     found: Outcome[Record] = Outcome({}, [])
     attempt = partial(_attempt, judge)
     for pair, (record, problem) in zip(pairs, track(_results(attempt, pairs, jobs), len(pairs)), strict=True):
@@ -78,15 +83,24 @@ def judge_all(judge: Judge[Record], pairs: Sequence[Pair], track: Track = lambda
 
 
 def _results(attempt: Callable[[Pair], T], pairs: Sequence[Pair], jobs: int) -> Iterator[T]:
-    if jobs == 1:
+    jobs = min(jobs, len(pairs))
+    if jobs < 2:
         yield from map(attempt, pairs)
         return
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, initializer=_end_when_interrupted) as pool:
         try:
             yield from pool.map(attempt, pairs)
+        except BrokenProcessPool as error:
+            raise CaffeFcnError("the system ended a process, as it does when memory runs out; use fewer processes"
+                                ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _end_when_interrupted() -> None:
+    """Of the processes of a pool: end at Ctrl-C, rather than go on with the next picture."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _attempt(judge: Judge[Record], pair: Pair) -> tuple[Record | None, str | None]:
@@ -119,6 +133,8 @@ def find_pairs(predictions: Path, endings: Sequence[str], truths: Mapping[str, A
 
     Raises FormatError if there is nothing to compare.
     """
+    if not truths:
+        raise FormatError(f"nothing is known to compare '{predictions}' with: no truths were found")
     there = files_below(predictions, endings)
     found: Outcome[Pair] = Outcome({}, [])
     for name in dict.fromkeys(names if names is not None else truths):

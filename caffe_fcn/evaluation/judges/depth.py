@@ -62,7 +62,7 @@ class DepthJudge:
 def read_metres(path: Path, unit: float) -> np.ndarray:
     """Depths of a grey picture or a .npy file, (height, width) or (1, height, width), in metres. FormatError."""
     if path.suffix.lower() != ".npy":
-        return read_depth(path) * float(unit)
+        return read_depth(path).astype(np.float64) * unit
     name = existing_file(path)
     try:
         values = np.load(name, allow_pickle=False)
