@@ -104,6 +104,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("skip_out"))
     parser.add_argument("--iterations", type=int, help="of each stage; default: as the recipes say")
     given = parser.parse_args(argv)
+    if given.iterations is not None and given.iterations < 1:
+        parser.error("--iterations must be at least 1")
     data, out = given.data.resolve(), given.out.resolve()
     for path in (given.features, data / "ImageSets"):
         if not path.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,3 +104,10 @@ def test_a_wrong_path_is_named(experiment, arguments, capsys):
     with pytest.raises(SystemExit):
         experiment.main([*arguments, "--data", "nowhere"])
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_no_iterations_are_refused_before_anything_is_written(experiment, arguments, capsys):
+    with pytest.raises(SystemExit):
+        experiment.main([*arguments, "--iterations", "0"])
+    assert "--iterations must be at least 1" in capsys.readouterr().err
+    assert not Path(arguments[arguments.index("--out") + 1]).exists()
