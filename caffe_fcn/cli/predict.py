@@ -94,4 +94,5 @@ def _report(done: int, failed: list[tuple[Path, str]], seconds: float, out: Path
     for photo, reason in failed:
         print(f"not predicted: {photo}: {reason}", file=sys.stderr)
     rest = f"; {len(failed)} could not be predicted, named above" if failed else ""
-    print(f"{done} {'photo' if done == 1 else 'photos'} in {seconds:.1f} s, results in {out}{rest}", file=sys.stderr)
+    place = f", results in {out}" if done else ""
+    print(f"{done} {'photo' if done == 1 else 'photos'} in {seconds:.1f} s{place}{rest}", file=sys.stderr)
