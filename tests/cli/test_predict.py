@@ -50,6 +50,12 @@ def test_a_folder_with_a_damaged_photo(capsys, photos, tmp_path):
     assert labels.mode == "P" and labels.size == (64, 48) and np.asarray(labels).max() <= 10
 
 
+def test_no_photo_has_results(capsys, photos, tmp_path):
+    status, _, err = run(capsys, photos / "cut.jpg", *MODEL, "--out", tmp_path / "out")
+    assert status == 1 and err.splitlines()[-1].startswith("0 photos in ") and "results" not in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_one_photo(capsys, photos, tmp_path):
     status, out, err = run(capsys, photos / "a.jpg", *MODEL, "--out", tmp_path / "out", "--scale", "0.75")
     assert status == 0
