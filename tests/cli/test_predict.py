@@ -52,7 +52,7 @@ def test_a_folder_with_a_damaged_photo(capsys, photos, tmp_path):
 
 def test_no_photo_has_results(capsys, photos, tmp_path):
     status, _, err = run(capsys, photos / "cut.jpg", *MODEL, "--out", tmp_path / "out")
-    assert status == 1 and err.splitlines()[-1].startswith("0 photos in ") and "results" not in err
+    assert status == 1 and err.splitlines()[-1].startswith("0 photos in ") and "results in" not in err
     assert not (tmp_path / "out").exists()
 
 
