@@ -88,8 +88,8 @@ def test_a_forward_pass(net, taken):
         "narrow.forward": 1,  # conv1_1 has too few channels for winograd
         "winograd.forward": 2, "large.forward": 1, "pointwise.forward": 2,
         "depthwise.backward_data": 1,  # a deconvolution whose weight does not mix classes
-        "relu_in_place": 4, "max_pool": 1, "ave_pool": 1}
-    assert taken["multiply"] >= 4
+        "relu_in_place": 3, "max_pool": 1, "ave_pool": 1}
+    assert taken["multiply"] >= 1
 
 
 def test_a_backward_pass(net, taken):

@@ -1,7 +1,7 @@
 """Compute primitives behind one interface.
 
-`ReferenceOps` (reference/) is plain array code that reads like the definitions; `CpuOps` (cpu/) and `GpuOps`
-(gpu/) override what NumPy and CuPy are slow at. Layers get theirs from `current()` and never ask which device they are on.
+`ReferenceOps` (reference/) is plain array code that reads like the definitions; `CpuOps` (cpu/) and `GpuOps` (gpu/)
+override what NumPy and CuPy are slow at. Layers get theirs from `current()` and never ask which device they are on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Gradients of weights for few input channels, against the definition in float64."""
+"""Outputs and gradients of weights for few input channels, against the definition in float64."""
 
 from __future__ import annotations
 
@@ -74,3 +74,30 @@ def test_a_bias_has_the_bits_of_the_reference_for_any_number_of_threads(monkeypa
     monkeypatch.setattr(threads, "count", lambda: 3)
     ops.cpu_ops().bias_gradient(grad, got)
     assert got.tobytes() == want.tobytes()
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_outputs_agree_with_the_definition(case, with_bias, monkeypatch):
+    geometry, x, out = make(*case)
+    monkeypatch.setattr(narrow, "PIXELS", 1)
+    random = np.random.default_rng(5)
+    weight = random.standard_normal((out.shape[1], x.shape[1], *geometry.kernel), dtype=np.float32)
+    bias = random.standard_normal(out.shape[1], dtype=np.float32) if with_bias else None
+    want = np.zeros(out.shape)
+    ReferenceOps().convolution(x.astype(np.float64), weight.astype(np.float64),
+                               None if bias is None else bias.astype(np.float64), want, geometry)
+    ops.cpu_ops().convolution(x, weight, bias, out, geometry)
+    assert np.abs(out - want).max() <= 1e-6 * np.abs(want).max()
+    monkeypatch.setattr(threads, "count", lambda: 3)
+    joined = np.full_like(out, 9)
+    ops.cpu_ops().convolution_relu(x, weight, bias, joined, geometry)
+    assert joined.tobytes() == np.maximum(out, 0).tobytes()
+
+
+def test_what_is_no_number_stays_in_its_windows():
+    geometry, x, out = make(*CASES[0])
+    x[0, 1, 30, 40] = np.nan
+    ops.cpu_ops().convolution_relu(x, np.ones((64, 3, 3, 3), np.float32), None, out, geometry)
+    rows, columns = (sorted(set(axis)) for axis in np.where(np.isnan(out[0, 63])))
+    assert (rows, columns) == ([128, 129, 130], [138, 139, 140])

@@ -7,7 +7,7 @@ from typing import Any
 from ..reference import ReferenceOps
 from ..reference.convolution import Geometry
 from . import product, threads
-from .conv import blocked, choose, diagonal, winograd
+from .conv import blocked, choose, diagonal, narrow, winograd
 
 FEW = 1 << 18  # values that one thread adds up sooner than two can start
 
@@ -27,8 +27,9 @@ class CpuConvolution(ReferenceOps):
     def convolution_relu(self, x: Any, weight: Any, bias: Any | None, out: Any, geometry: Geometry) -> None:
         """Write the convolution to out, 0 where that is negative."""
         weight, geometry = diagonal.reduce(x, weight, geometry)
-        if choose(x.shape, out.shape, geometry, x.dtype) is winograd:
-            winograd.forward(x, weight, bias, out, geometry, relu=True)
+        algorithm = choose(x.shape, out.shape, geometry, x.dtype)
+        if algorithm in (narrow, winograd):
+            algorithm.forward(x, weight, bias, out, geometry, relu=True)
         else:
             super().convolution_relu(x, weight, bias, out, geometry)
 
