@@ -26,7 +26,7 @@ import fcn8s
 import numpy as np
 from common import machine, write_results
 from interleaved import peak_memory
-from training import build_caffe
+from training import DROPOUT, build_caffe
 
 SIZES = (250, 500, 750, 1000, 1250, 1500, 1750, 2000)
 HEIGHT, WIDTH = 334, 500
@@ -68,7 +68,7 @@ def forward(keep: str) -> dict[str, Any]:
 
 def training() -> dict[str, Any]:
     """Peak memory of a few iterations. The recipe of training.py, whose random weights take memory for a moment."""
-    iterate = build_caffe(HEIGHT, WIDTH, 0)
+    iterate = build_caffe(HEIGHT, WIDTH, 0, DROPOUT)
     for _ in range(3):
         iterate()
     return {"peak_bytes": peak_memory()}

@@ -30,7 +30,7 @@ def njit(cache: bool = False, **options: Any) -> Callable[[Callable[..., Any]], 
     Where there is no folder that can be written to, kernels are compiled in every process.
     """
     def compiled(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(**options)(function)
+        dispatcher = numba.njit(error_model="numpy", **options)(function)  # no checks for 0, which take time to compile
         if cache:
             with contextlib.suppress(RuntimeError):  # no folder to write to
                 dispatcher._cache = _Cache(function)
